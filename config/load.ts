@@ -1,0 +1,138 @@
+/**
+ * Reads the settings once, checks all of them, and freezes them.
+ *
+ * Where a value comes from, the later wins: schema default, `postern.toml`, `postern.env`, the environment.
+ * `postern.env` holds KEY=VALUE lines with the secrets; it must not be readable by others.
+ */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+import { parse as parseToml } from 'smol-toml';
+import Value from 'typebox/value';
+import { environmentVariables } from './environment.ts';
+import { type Settings, settingsSchema } from './schema.ts';
+import { findSecretProblems } from './secrets.ts';
+
+/** EX_CONFIG of sysexits.h */
+const EXIT_CONFIGURATION = 78;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type Tree = Record<string, unknown>;
+
+export type LoadResult = { ok: true; settings: Settings } | { ok: false; problems: string[] };
+
+/** The settings of this process. Prints every problem to stderr and exits 78 when there is one. */
+export function loadSettings(environment: Environment = process.env): Settings {
+  const result = readSettings(environment);
+  if (result.ok) return result.settings;
+  process.stderr.write(`postern: the configuration has ${result.problems.length} problem(s):\n`);
+  for (const problem of result.problems) process.stderr.write(`  - ${problem}\n`);
+  process.exit(EXIT_CONFIGURATION);
+}
+
+/** As loadSettings, with the problems as a value. Reads files, changes nothing. */
+export function readSettings(environment: Environment): LoadResult {
+  const problems: string[] = [];
+  const directory = resolve(environment.POSTERN_DIRECTORY ?? 'var');
+  const tree = readSettingsFile(environment.POSTERN_CONFIG, directory, problems);
+  const variables = { ...readEnvironmentFile(directory, problems), ...environment };
+  for (const [variable, path] of Object.entries(environmentVariables)) {
+    const value = variables[variable];
+    if (value !== undefined && value !== '') setPath(tree, path, value);
+  }
+  tree.directory = resolve(String(tree.directory ?? directory));
+
+  const settings = Value.Default(settingsSchema, tree);
+  for (const error of Value.Errors(settingsSchema, settings)) {
+    // An unknown key is reported twice: at its parent, and as a value that "false" does not allow.
+    if (error.keyword !== 'boolean') problems.push(describeError(error));
+  }
+  if (problems.length > 0) return { ok: false, problems: [...new Set(problems)] };
+
+  const checked = settings as Settings;
+  problems.push(...findSecretProblems(checked), ...findConflicts(checked));
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, settings: deepFreeze(checked) };
+}
+
+function readSettingsFile(named: string | undefined, directory: string, problems: string[]): Tree {
+  const file = named ?? join(directory, 'postern.toml');
+  if (!existsSync(file)) {
+    if (named) problems.push(`POSTERN_CONFIG: the file ${file} does not exist`);
+    return {};
+  }
+  try {
+    return parseToml(readFileSync(file, 'utf8')) as Tree;
+  } catch (error) {
+    problems.push(`${file}: ${(error as Error).message.split('\n')[0]}`);
+    return {};
+  }
+}
+
+function readEnvironmentFile(directory: string, problems: string[]): Environment {
+  const file = join(directory, 'postern.env');
+  if (!existsSync(file)) return {};
+  if ((statSync(file).mode & 0o007) !== 0) problems.push(`${file}: readable by others; run chmod 600 on it`);
+  return parseEnv(readFileSync(file, 'utf8'));
+}
+
+function setPath(tree: Tree, [section, key]: readonly [string, string?], value: string): void {
+  if (key === undefined) {
+    tree[section] = value;
+    return;
+  }
+  const existing = tree[section];
+  const branch = typeof existing === 'object' && existing !== null ? (existing as Tree) : {};
+  branch[key] = value;
+  tree[section] = branch;
+}
+
+function describeError(error: {
+  instancePath: string;
+  keyword: string;
+  message: string;
+  params: object;
+}): string {
+  const path = error.instancePath.slice(1).replaceAll('/', '.') || '(top level)';
+  const unknown = (error.params as { additionalProperties?: string[] }).additionalProperties;
+  if (unknown)
+    return unknown
+      .map((key) => `${path === '(top level)' ? '' : `${path}.`}${key}: unknown setting`)
+      .join('; ');
+  return `${path}: ${error.message}`;
+}
+
+/** Two listeners of one machine cannot share a port. */
+function findConflicts(settings: Settings): string[] {
+  const { api, worker, gateway, mta, inbound, sandbox } = settings;
+  const ports: [string, number][] = [
+    ['api.port', api.port],
+    ['worker.port', worker.port],
+    ['gateway.starttlsPort', gateway.starttlsPort],
+    ['gateway.tlsPort', gateway.tlsPort],
+    ['gateway.alternativePort', gateway.alternativePort],
+    ['gateway.monitorPort', gateway.monitorPort],
+    ['mta.intakePort', mta.intakePort],
+    ['mta.apiPort', mta.apiPort],
+    ['mta.queueServerPort', mta.queueServerPort],
+    ['mta.controlPort', mta.controlPort],
+    ['inbound.port', inbound.port],
+    ['inbound.monitorPort', inbound.monitorPort],
+    ['sandbox.smtpPort', sandbox.smtpPort],
+    ['sandbox.httpPort', sandbox.httpPort],
+  ];
+  const problems: string[] = [];
+  const owners = new Map<number, string>();
+  for (const [name, port] of ports) {
+    const owner = owners.get(port);
+    if (owner) problems.push(`${name}: port ${port} is already taken by ${owner}`);
+    owners.set(port, name);
+  }
+  return problems;
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null) deepFreeze(inner);
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,173 @@
+/**
+ * Every setting of Postern: its type, its default and its meaning. This is the only place that knows them.
+ *
+ * Settings come from three places, later ones win: the defaults here, `postern.toml` in the installation's
+ * directory (or the file named by POSTERN_CONFIG), and the environment for secrets and host facts
+ * (see environment.ts). Units are in the names.
+ */
+import Type, { type Static } from 'typebox';
+
+const port = (value: number, description: string) =>
+  Type.Integer({ minimum: 1, maximum: 65535, default: value, description });
+const positive = (value: number, description: string) =>
+  Type.Integer({ minimum: 1, default: value, description });
+const section = <T extends Record<string, Type.TSchema>>(properties: T) =>
+  Type.Object(properties, { additionalProperties: false, default: {} });
+
+export const settingsSchema = Type.Object(
+  {
+    environment: Type.Union([Type.Literal('development'), Type.Literal('test'), Type.Literal('production')], {
+      default: 'development',
+      description: 'Outside production all mail goes to the sandbox and missing secrets are made by bin/up',
+    }),
+    directory: Type.String({ default: 'var', description: 'Where this installation keeps what it writes' }),
+    instanceId: Type.String({
+      pattern: '^[a-z0-9-]{1,40}$',
+      default: 'local',
+      description: 'Names this machine in queue leases and events; unique among mta machines',
+    }),
+    hostname: Type.String({
+      minLength: 1,
+      default: 'postern.test',
+      description: 'The name this host gives in SMTP greetings; forward and reverse DNS should agree on it',
+    }),
+
+    log: section({
+      level: Type.Union(
+        ['trace', 'debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level)),
+        { default: 'info', description: 'Least severe level that is written' },
+      ),
+    }),
+
+    database: section({
+      url: Type.String({
+        pattern: '^postgres(ql)?://',
+        default: 'postgres://postern:postern@127.0.0.1:15432/postern',
+      }),
+      maxConnections: positive(10, 'Connections a process of the api may hold'),
+    }),
+
+    redis: section({
+      url: Type.String({ pattern: '^rediss?://', default: 'redis://127.0.0.1:16379/0' }),
+    }),
+
+    secrets: section({
+      key: Type.String({
+        default: '',
+        description: 'Master key, 32 bytes in base64; all other keys are derived from it (lib/secrets.ts)',
+      }),
+      serviceToken: Type.String({ default: '', description: 'Bearer token of service-to-service RPC' }),
+      intakePassword: Type.String({ default: '', description: 'What the worker shows to the mta intake' }),
+    }),
+
+    api: section({
+      host: Type.String({ default: '127.0.0.1', description: 'Address the api listens on' }),
+      port: port(3000, 'Port the api listens on'),
+      url: Type.String({
+        pattern: '^https?://',
+        default: 'http://127.0.0.1:3000',
+        description: 'Where the other services reach the api',
+      }),
+    }),
+
+    worker: section({
+      port: port(3001, 'Health and metrics'),
+      concurrency: positive(10, 'Jobs of one kind that a worker runs at a time'),
+    }),
+
+    limits: section({
+      maxMessageBytes: positive(31_457_280, 'Largest composed message, 30 MB (contract 1.2)'),
+      maxToRecipients: positive(50, 'Addresses in one header field of a send request (contract 1.2)'),
+      maxEnvelopeRecipients: positive(
+        1000,
+        'Recipients of one SMTP transaction (RFC 5321 4.5.3.1.8: at least 100)',
+      ),
+    }),
+
+    gateway: section({
+      host: Type.String({ default: '127.0.0.1', description: 'Address of the three submission listeners' }),
+      starttlsPort: port(1587, 'Submission with STARTTLS, 587 in production'),
+      tlsPort: port(1465, 'Submission with implicit TLS, 465 in production'),
+      alternativePort: port(1525, 'Submission with STARTTLS, 2525 in production'),
+      monitorPort: port(3002, 'Health and metrics'),
+      certificateFile: Type.String({
+        default: '',
+        description: 'PEM chain; empty outside production: self-signed',
+      }),
+      privateKeyFile: Type.String({ default: '', description: 'PEM private key of the certificate' }),
+      maxConnections: positive(1000, 'Sessions at a time over all listeners'),
+      maxConnectionsPerClient: positive(50, 'Sessions at a time from one address (RS-4)'),
+      maxAuthenticationFailures: positive(3, 'Failed AUTHs before the session is closed (AU-4)'),
+      commandTimeoutMs: positive(60_000, 'Longest wait for one command, however slowly it drips in (RS-1)'),
+      dataTimeoutMs: positive(540_000, 'Longest DATA; under ten minutes (RS-1)'),
+      sessionTimeoutMs: positive(1_800_000, 'Longest session (RS-1)'),
+    }),
+
+    queue: section({
+      backend: Type.Union([Type.Literal('postgres'), Type.Literal('mongodb')], {
+        default: 'postgres',
+        description: 'postgres is ours; mongodb leaves the stock queue of ZoneMTA in place',
+      }),
+      url: Type.String({
+        pattern: '^postgres(ql)?://',
+        default: 'postgres://postern:postern@127.0.0.1:15432/postern_queue',
+      }),
+      mongodbUrl: Type.String({ default: '', description: 'Only with backend mongodb' }),
+      maxConnections: positive(6, 'Connections a process of the mta may hold'),
+      leaseSeconds: Type.Integer({
+        minimum: 5,
+        maximum: 3600,
+        default: 30,
+        description: 'How long after its last sign of life a sender loses its claims',
+      }),
+      lifetimeSeconds: positive(
+        172_800,
+        'Age at which an undelivered message expires; 48 hours (contract 6)',
+      ),
+      retryDelaysSeconds: Type.Array(Type.Integer({ minimum: 1 }), {
+        minItems: 1,
+        default: [60, 300, 600, 1200, 1800, 3600, 3600, 7200, 7200, 14_400],
+        description: 'Wait before attempt 2, 3, …; the last one repeats until the message expires',
+      }),
+    }),
+
+    mta: section({
+      intakeHost: Type.String({
+        default: '127.0.0.1',
+        description: 'Loopback only: the worker hands mail over here',
+      }),
+      intakePort: port(1026, 'SMTP intake'),
+      apiPort: port(12080, "ZoneMTA's own HTTP API, loopback, without authentication"),
+      queueServerPort: port(12081, "ZoneMTA's internal queue server, loopback"),
+      controlPort: port(3003, 'Control, health and metrics'),
+      senderProcesses: positive(1, 'Sender processes of the default zone'),
+      connections: positive(20, 'Deliveries at a time in one sender process'),
+      maxConnectionsPerDomain: positive(10, 'Deliveries at a time to one recipient domain'),
+      nameservers: Type.Array(Type.String(), {
+        default: [],
+        description: 'host or host:port; empty: of the system',
+      }),
+      remotePort: port(25, 'Port of the MX hosts; the sandbox port outside production'),
+      returnPathDomain: Type.String({
+        default: 'bounces.postern.test',
+        description: 'Domain of the envelope senders, bounces+<token>@…; its MX is the inbound server',
+      }),
+    }),
+
+    inbound: section({
+      host: Type.String({ default: '127.0.0.1' }),
+      port: port(1025, 'SMTP, 25 in production'),
+      monitorPort: port(3004, 'Health and metrics'),
+    }),
+
+    sandbox: section({
+      host: Type.String({ default: '127.0.0.1' }),
+      dnsPort: port(1053, 'DNS over UDP and TCP'),
+      smtpPort: port(1030, 'Catch-all MX'),
+      httpPort: port(3005, 'What arrived'),
+    }),
+  },
+  { additionalProperties: false },
+);
+
+export type Settings = Static<typeof settingsSchema>;
