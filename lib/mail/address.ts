@@ -14,7 +14,7 @@ const MAX_ADDRESS_BYTES = 254;
 const MAX_LIST_CHARACTERS = 100_000;
 
 /** RFC 5322 3.2.3 dot-atom; RFC 6531 3.3 adds letters, marks, digits and symbols beyond ASCII. */
-const ATOM = String.raw`(?:[\w!#$%&'*+/=?^\x60{|}~\-]|(?![\0-\x7f])[\p{L}\p{M}\p{N}\p{S}])+`;
+const ATOM = String.raw`(?:[\w!#$%&'*+/=?^\x60{|}~\-]|(?![\0-\x7f\ufffd])[\p{L}\p{M}\p{N}\p{S}])+`;
 const DOT_ATOM = new RegExp(String.raw`^${ATOM}(?:\.${ATOM})*$`, 'u');
 /** A quoted local part without `"`, `\`, `<`, `>`, `@`, `,`, `;`, `:`, `(`, `)`: nothing that ends a token elsewhere. */
 const QUOTED_LOCAL = /^"[\w !#$%&'*+/=?^`{|}~.[\]-]+"$/;
