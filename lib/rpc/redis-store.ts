@@ -1,0 +1,156 @@
+/**
+ * Cached values in Redis. One hash a key, with two fields: `value`, and the `lease` under which it may be written.
+ *
+ * A look-up that finds no lease makes one; a fetched value is stored only while the lease of its look-up still stands.
+ * Invalidation deletes the hash, lease included: a fetch that began before it can no longer write the old value back.
+ * Eviction, FLUSHALL or a failover that loses the hash have the same effect, which is always the safe one.
+ *
+ * Redis is an accelerator. Every failure here means "nothing cached": no call waits for it longer than a tenth of a
+ * second, and after a failure it is left alone for a second. What stands in it is not trusted (RP-4).
+ */
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import type { Logger } from '../log.ts';
+import { seal, unseal } from '../secrets.ts';
+import type { Contract } from './contracts/contract.ts';
+import type { RpcMetrics } from './metrics.ts';
+import { redisOptions } from './redis-options.ts';
+import { checksOf } from './validation.ts';
+
+const COMMAND_TIMEOUT_MS = 100;
+const PAUSE_MS = 1_000;
+/** Longer than any fetch takes. */
+const LEASE_MS = 30_000;
+/** "For ever" in a cache; PEXPIRE wants a number. */
+const LONGEST_LIFE_MS = 365 * 86_400_000;
+
+/** What the api answered, and when it was asked. A missing value means: there is none. */
+export interface Entry {
+  fetchedAt: number;
+  value?: unknown;
+}
+
+export interface Reading {
+  entry?: Entry | undefined;
+  lease?: string | undefined;
+}
+
+export interface RedisStore {
+  /** True while commands are sent to it. */
+  isAvailable(): boolean;
+  read(contract: Contract, key: string): Promise<Reading>;
+  write(contract: Contract, key: string, entry: Entry, lease: string): Promise<void>;
+  close(): void;
+}
+
+export interface StoreOptions {
+  redisUrl: string;
+  sealKey: Buffer;
+  log: Logger;
+  metrics: RpcMetrics;
+  /** Redis did not answer, so it may not deliver invalidations either. */
+  onFailed: () => void;
+}
+
+const READ = `
+  local found = redis.call('hmget', KEYS[1], 'lease', 'value')
+  local lease = found[1]
+  if not lease then
+    lease = ARGV[1]
+    redis.call('hset', KEYS[1], 'lease', lease)
+  end
+  if not found[2] then redis.call('pexpire', KEYS[1], ARGV[2]) end
+  return { lease, found[2] }`;
+
+const WRITE = `
+  if redis.call('hget', KEYS[1], 'lease') ~= ARGV[1] then return 0 end
+  redis.call('hset', KEYS[1], 'value', ARGV[2])
+  redis.call('pexpire', KEYS[1], ARGV[3])
+  return 1`;
+
+export function createRedisStore({ redisUrl, sealKey, log, metrics, onFailed }: StoreOptions): RedisStore {
+  const redis = new Redis(redisUrl, { ...redisOptions, commandTimeout: COMMAND_TIMEOUT_MS });
+  let pausedUntil = 0;
+
+  redis.on('error', () => {}); // every failed command is counted, and the first of a second logged
+
+  const isAvailable = () => redis.status === 'ready' && Date.now() >= pausedUntil;
+
+  async function attempt<T>(command: () => Promise<T>): Promise<T | undefined> {
+    if (!isAvailable()) return undefined;
+    try {
+      return await command();
+    } catch (error) {
+      metrics.errors.inc({ kind: 'redis' });
+      if (isAvailable()) log.warn({ err: error }, 'rpc.redis_failed');
+      pausedUntil = Date.now() + PAUSE_MS;
+      onFailed();
+      return undefined;
+    }
+  }
+
+  async function discard(key: string): Promise<Reading> {
+    metrics.errors.inc({ kind: 'bad_value' });
+    log.warn({ key }, 'rpc.bad_value_discarded');
+    await attempt(() => redis.del(key));
+    return {};
+  }
+
+  return {
+    isAvailable,
+    async read(contract, key) {
+      const found = await attempt(() =>
+        redis.eval(READ, 1, key, randomUUID(), LEASE_MS).catch((error: Error) => {
+          if (error.message.includes('WRONGTYPE')) return 'wrong type' as const;
+          throw error;
+        }),
+      );
+      if (found === undefined) return {};
+      if (!Array.isArray(found) || typeof found[0] !== 'string') return discard(key);
+      const [lease, text] = found;
+      if (text === null || text === undefined) return { lease };
+      const entry = decode(contract, key, text, sealKey);
+      return entry ? { lease, entry } : discard(key);
+    },
+    async write(contract, key, entry, lease) {
+      const lifeMs = contract.cache ? Math.min(lifeOf(contract, entry), LONGEST_LIFE_MS) : 0;
+      await attempt(() => redis.eval(WRITE, 1, key, lease, encode(contract, key, entry, sealKey), lifeMs));
+    },
+    close: () => redis.disconnect(),
+  };
+}
+
+/** The lease outlives a short-lived value: a slow fetch from before it must still find that it has lost. */
+function lifeOf({ cache }: Contract, entry: Entry): number {
+  if (!cache) return 0;
+  return Math.max(entry.value === undefined ? cache.negativeMs : cache.staleMs, LEASE_MS);
+}
+
+function encode(contract: Contract, key: string, entry: Entry, sealKey: Buffer): string {
+  const json = JSON.stringify(entry);
+  return contract.cache?.sealed ? seal(sealKey, json, key).toString('base64') : json;
+}
+
+/** Undefined: sealed by another key, no JSON, not our form, or not what the contract says. */
+function decode(contract: Contract, key: string, text: unknown, sealKey: Buffer): Entry | undefined {
+  if (typeof text !== 'string') return undefined;
+  const json = contract.cache?.sealed
+    ? unseal(sealKey, Buffer.from(text, 'base64'), key)?.toString('utf8')
+    : text;
+  const entry = parseEntry(json);
+  if (!entry) return undefined;
+  return entry.value !== undefined && checksOf(contract).reply(entry.value) ? undefined : entry;
+}
+
+function parseEntry(json: string | undefined): Entry | undefined {
+  try {
+    const parsed: unknown = JSON.parse(json ?? '');
+    if (typeof parsed !== 'object' || parsed === null || !('fetchedAt' in parsed)) return undefined;
+    if (typeof parsed.fetchedAt !== 'number') return undefined;
+    return 'value' in parsed
+      ? { fetchedAt: parsed.fetchedAt, value: parsed.value }
+      : { fetchedAt: parsed.fetchedAt };
+  } catch {
+    return undefined; // no JSON
+  }
+}
