@@ -1,0 +1,78 @@
+/**
+ * The one list of Postern's processes, for development and production alike. bin/up starts it; by hand:
+ *
+ *   PM2_HOME=var/pm2 POSTERN_DIRECTORY=$PWD/var node_modules/.bin/pm2 start ecosystem.config.cjs --only worker
+ *
+ * The processes get no secrets from here: each reads the settings itself (config/load.ts). Settings that do not
+ * load end this file with exit code 78, and a process that exits 78 is not started again: waiting heals nothing.
+ * The mta must never run twice: it is restarted, never reloaded or scaled (fork mode, one instance).
+ */
+const { join } = require('node:path');
+const { loadSettings } = require('./config/load.ts');
+const { findOwnPostgres, findOwnRedisPort } = require('./deploy/local/servers.ts');
+
+const settings = loadSettings();
+const isProduction = settings.environment === 'production';
+const redisPort = findOwnRedisPort(settings, process.env);
+
+const common = {
+  cwd: __dirname,
+  exec_mode: 'fork',
+  instances: 1,
+  watch: false,
+  vizion: false,
+  pmx: false,
+  // Log lines carry their own time.
+  merge_logs: true,
+  // SIGINT, then SIGKILL after this long; the processes give themselves 10 to 15 seconds (lib/shutdown.ts).
+  kill_timeout: 20_000,
+  // Only the process itself gets the signal; it ends its own children.
+  treekill: false,
+  min_uptime: 1_000,
+  // Never give up: 100 ms, growing by half up to 15 s, forgotten after 30 s of quiet.
+  exp_backoff_restart_delay: 100,
+  max_restarts: 1_000_000,
+  stop_exit_codes: [78],
+  env: {
+    POSTERN_DIRECTORY: settings.directory,
+    POSTERN_ENV: settings.environment,
+    NODE_ENV: isProduction ? 'production' : 'development',
+  },
+};
+
+const logTo = (name) => {
+  const file = join(settings.directory, 'log', `${name}.log`);
+  return { out_file: file, error_file: file };
+};
+
+const node = (name, script) => ({
+  ...common,
+  ...logTo(name),
+  name,
+  script: join(__dirname, script),
+  interpreter: join(__dirname, 'node_modules/node/bin/node'),
+});
+
+const redis = (port) => ({
+  ...common,
+  ...logTo('redis'),
+  name: 'redis',
+  script: 'redis-server',
+  interpreter: 'none',
+  args: [
+    ...['--port', port, '--bind', '127.0.0.1', '--dir', join(settings.directory, 'redis')],
+    ...['--save', '', '--appendonly', 'no'],
+  ],
+});
+
+module.exports = {
+  apps: [
+    ...(findOwnPostgres(settings, process.env) ? [node('postgres', 'deploy/local/postgres.ts')] : []),
+    ...(redisPort === undefined ? [] : [redis(redisPort)]),
+    ...(isProduction ? [] : [node('sandbox', 'sandbox/server.ts')]),
+    node('api', 'api/server.ts'),
+    node('worker', 'api/worker.ts'),
+    node('mta', 'mta/start.ts'),
+    node('gateway', 'gateway/server.ts'),
+  ],
+};
