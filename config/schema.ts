@@ -16,7 +16,7 @@ const section = <T extends Record<string, Type.TSchema>>(properties: T) =>
 
 export const settingsSchema = Type.Object(
   {
-    environment: Type.Union([Type.Literal('development'), Type.Literal('test'), Type.Literal('production')], {
+    environment: Type.Enum(['development', 'test', 'production'], {
       default: 'development',
       description: 'Outside production all mail goes to the sandbox and missing secrets are made by bin/up',
     }),
@@ -33,10 +33,10 @@ export const settingsSchema = Type.Object(
     }),
 
     log: section({
-      level: Type.Union(
-        ['trace', 'debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level)),
-        { default: 'info', description: 'Least severe level that is written' },
-      ),
+      level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], {
+        default: 'info',
+        description: 'Least severe level that is written',
+      }),
     }),
 
     database: section({
@@ -97,6 +97,10 @@ export const settingsSchema = Type.Object(
       privateKeyFile: Type.String({ default: '', description: 'PEM private key of the certificate' }),
       maxConnections: positive(1000, 'Sessions at a time over all listeners'),
       maxConnectionsPerClient: positive(50, 'Sessions at a time from one address (RS-4)'),
+      maxBufferedBytes: positive(
+        134_217_728,
+        'Message bytes a gateway holds in memory at a time; beyond it 452 4.3.1',
+      ),
       maxAuthenticationFailures: positive(3, 'Failed AUTHs before the session is closed (AU-4)'),
       commandTimeoutMs: positive(60_000, 'Longest wait for one command, however slowly it drips in (RS-1)'),
       dataTimeoutMs: positive(540_000, 'Longest DATA; under ten minutes (RS-1)'),
@@ -104,7 +108,7 @@ export const settingsSchema = Type.Object(
     }),
 
     queue: section({
-      backend: Type.Union([Type.Literal('postgres'), Type.Literal('mongodb')], {
+      backend: Type.Enum(['postgres', 'mongodb'], {
         default: 'postgres',
         description: 'postgres is ours; mongodb leaves the stock queue of ZoneMTA in place',
       }),

@@ -10,13 +10,7 @@ export const deliveryEventSchema = Type.Object({
   /** The api's own message id, as the worker gave it to the intake. */
   messageId: Type.Integer(),
   recipient: Type.String(),
-  type: Type.Union(
-    ['delivered', 'deferred', 'bounced', 'expired', 'suppressed', 'held', 'cancelled'].map((type) =>
-      Type.Literal(
-        type as 'delivered' | 'deferred' | 'bounced' | 'expired' | 'suppressed' | 'held' | 'cancelled',
-      ),
-    ),
-  ),
+  type: Type.Enum(['delivered', 'deferred', 'bounced', 'expired', 'suppressed', 'held', 'cancelled']),
   occurredAt: moment,
   /** ZoneMTA's id of the message and number of the delivery in it. */
   queueId: Type.String(),

@@ -1,0 +1,30 @@
+/** What the queue's modules share in one process of the mta: settings, log, pool. Made at first use. */
+import type pg from 'pg';
+import { loadSettings } from '../../config/load.ts';
+import type { Settings } from '../../config/schema.ts';
+import { createLogger, type Logger } from '../../lib/log.ts';
+import { createPool } from './database.ts';
+
+export interface QueueContext {
+  settings: Settings;
+  log: Logger;
+  pool: pg.Pool;
+}
+
+let context: QueueContext | undefined;
+
+export function queueContext(): QueueContext {
+  context ??= createContext();
+  return context;
+}
+
+function createContext(): QueueContext {
+  const settings = loadSettings();
+  const log = createLogger('mta', settings.log);
+  const pool = createPool({
+    url: settings.queue.url,
+    maxConnections: settings.queue.maxConnections,
+    applicationName: `postern-mta-${settings.instanceId}`,
+  });
+  return { settings, log, pool };
+}

@@ -1,0 +1,67 @@
+/**
+ * One master an instance. Two with the same instance id would return each other's leases and send mail twice (DU-7),
+ * so a master holds a session-level advisory lock for as long as it lives; Postgres drops it with the connection.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { Logger } from '../../lib/log.ts';
+
+/** A predecessor may still be shutting down. */
+const WAIT_MS = 20_000;
+const TRY_EVERY_MS = 500;
+const NAMESPACE = 7_013;
+
+export interface InstanceOptions {
+  url: string;
+  instanceId: string;
+  log: Logger;
+}
+
+/** @throws when another master of this instance stays alive */
+export async function holdInstance(options: InstanceOptions, waitMs = WAIT_MS): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: options.url,
+    application_name: 'postern-mta-lock',
+    keepAlive: true,
+  });
+  await client.connect();
+  const deadline = Date.now() + waitMs;
+  while (!(await tryLock(client, options.instanceId))) {
+    if (Date.now() > deadline) {
+      await client.end();
+      throw new Error(`another mta runs as instance "${options.instanceId}"`);
+    }
+    options.log.warn({ instanceId: options.instanceId }, 'instance.waiting_for_predecessor');
+    await sleep(TRY_EVERY_MS);
+  }
+  client.once('error', (error) => {
+    options.log.warn({ err: error }, 'instance.lock_lost');
+    void regain(options);
+  });
+  return client;
+}
+
+/** The database was restarted. Whoever takes the lock meanwhile is the master; then this one has to end. */
+async function regain(options: InstanceOptions): Promise<void> {
+  for (;;) {
+    try {
+      await holdInstance(options);
+      options.log.info('instance.lock_regained');
+      return;
+    } catch (error) {
+      if (error instanceof Error && error.message.startsWith('another mta')) {
+        options.log.fatal({ err: error }, 'instance.lock_taken');
+        process.exit(1);
+      }
+      await sleep(TRY_EVERY_MS);
+    }
+  }
+}
+
+async function tryLock(client: pg.Client, instanceId: string): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>(
+    'select pg_try_advisory_lock($1, hashtext($2)) as locked',
+    [NAMESPACE, instanceId],
+  );
+  return rows[0]?.locked ?? false;
+}
