@@ -23,11 +23,13 @@ export interface MonitorOptions {
   host?: string;
   port: number;
   registry: Registry;
+  /** false when the registry has the process's own figures already */
+  collectsDefaults?: boolean;
   checks?: Record<string, Check>;
 }
 
 export async function startMonitor(options: MonitorOptions): Promise<Server> {
-  collectDefaultMetrics({ register: options.registry });
+  if (options.collectsDefaults !== false) collectDefaultMetrics({ register: options.registry });
   const server = createServer((request, response) => {
     if (request.url === '/health') void answerHealth(options, response);
     else if (request.url === '/metrics') void answerMetrics(options.registry, response);

@@ -1,0 +1,80 @@
+/** The arguments of ZoneMTA's hooks as our plugins see them: the parts that they use. */
+import type { AttemptFacts, Claim, EventOutbox, MessageIdentity } from './delivery.ts';
+
+/** mailsplit's Headers: lines top to bottom, `line` is the raw field with its folds, one character a byte. */
+export interface Headers {
+  getList(): { key: string; line: string }[];
+  getFirst(key: string): string;
+  hasHeader(key: string): boolean;
+  remove(key: string): void;
+  addFormatted(key: string, line: string | Buffer, index?: number): void;
+}
+
+export interface Session {
+  id: string;
+  user?: string;
+  remoteAddress: string;
+}
+
+export interface Envelope {
+  id: string;
+  from: string;
+  to: string[];
+  headers: Headers;
+  postern?: MessageIdentity;
+}
+
+export interface Delivery {
+  id: string;
+  seq: string;
+  recipient: string;
+  from: string;
+  envelope: { from: string; to: string };
+  headers: Headers;
+  dkim?: { bodyHash?: string };
+  postern: MessageIdentity;
+  claim: Claim;
+  attempt?: AttemptFacts;
+  localAddress?: string;
+  mxHostname?: string;
+  skipBounce?: boolean;
+}
+
+/** nodemailer's SMTPConnection. */
+export interface Connection {
+  secure?: boolean;
+  options: { host?: string; servername?: string; localAddress?: string };
+  _socket?: {
+    getProtocol?(): string | null;
+    getCipher?(): { name: string; standardName?: string };
+    authorized?: boolean;
+    localAddress?: string;
+  };
+}
+
+export interface DeliveryError extends Error {
+  response?: string;
+  mxHost?: string;
+}
+
+export interface Plugin {
+  addHook(
+    name: 'smtp:auth',
+    hook: (auth: { username: string; password: string }, session: Session) => Promise<void>,
+  ): void;
+  addHook(
+    name: 'smtp:mail_from',
+    hook: (address: { address: string }, session: Session) => Promise<void>,
+  ): void;
+  addHook(name: 'message:headers', hook: (envelope: Envelope) => Promise<void>): void;
+  addHook(name: 'sender:fetch', hook: (delivery: Delivery) => Promise<void>): void;
+  addHook(
+    name: 'sender:connection' | 'sender:headers',
+    hook: (delivery: Delivery, connection: Connection) => Promise<void>,
+  ): void;
+  addHook(
+    name: 'sender:responseError',
+    hook: (delivery: Delivery, connection: Connection | false, error: DeliveryError) => Promise<void>,
+  ): void;
+  getQueue(): { outbox: EventOutbox };
+}

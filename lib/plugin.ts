@@ -1,0 +1,67 @@
+/**
+ * What every ZoneMTA plugin of ours is made with. A hook answers exactly once, within its deadline; a throw becomes a
+ * deferral. A plugin that cannot register ends the process (the gate in mta/queue/plugin-gate.ts sees it missing).
+ */
+import { loadSettings } from '../config/load.ts';
+import type { Settings } from '../config/schema.ts';
+import { createLogger, type Logger } from './log.ts';
+
+export const HOOK_DEADLINE_MS = 10_000;
+
+/** An SMTP reply as ZoneMTA takes it from a hook. */
+export class HookRefusal extends Error {
+  readonly responseCode: number;
+  readonly response: string;
+  /** Decides instead of ZoneMTA's bounce rules whether a delivery is tried again. */
+  readonly action: 'defer' | 'reject';
+
+  constructor(reply: { code: number; enhanced: string; text: string }) {
+    super(`${reply.enhanced} ${reply.text}`);
+    this.responseCode = reply.code;
+    this.response = `${reply.code} ${reply.enhanced} ${reply.text}`;
+    this.action = reply.code < 500 ? 'defer' : 'reject';
+  }
+}
+
+/**
+ * Wraps the body of a hook. HookRefusals pass, anything else that goes wrong is logged and defers: 451 4.3.0.
+ * The first `argumentCount` arguments are the hook's own; ZoneMTA adds a callback behind them that is not used.
+ */
+export function guard<Arguments extends unknown[]>(
+  name: string,
+  log: Logger,
+  body: (...given: Arguments) => Promise<void> | void,
+  deadlineMs = HOOK_DEADLINE_MS,
+): (...given: Arguments) => Promise<void> {
+  return async (...given) => {
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no result within ${deadlineMs} ms`)), deadlineMs);
+    });
+    try {
+      await Promise.race([body(...given), deadline]);
+    } catch (error) {
+      if (error instanceof HookRefusal) throw error;
+      log.error({ err: error, hook: name }, 'hook.failed');
+      throw new HookRefusal({ code: 451, enhanced: '4.3.0', text: 'Temporary internal problem' });
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+export interface PluginContext {
+  settings: Settings;
+  log: Logger;
+}
+
+let context: PluginContext | undefined;
+
+/** Settings and log, once a process. */
+export function pluginContext(): PluginContext {
+  if (!context) {
+    const settings = loadSettings();
+    context = { settings, log: createLogger('mta', settings.log) };
+  }
+  return context;
+}

@@ -1,0 +1,70 @@
+/**
+ * intake: who may hand mail to the mta, and which message it is.
+ *
+ * Only the worker, with its password, over loopback. It puts three header fields on top of each message that say which
+ * message of the api this is; they become the message's identity and are removed. Mail without them is refused: what
+ * cannot be reported on is not sent. The same message handed over twice is queued once (mta/queue/intake.ts).
+ *
+ * Trusts: the worker, once it has authenticated. Never: takes an identity from a message of anybody else.
+ * Settings: secrets.intakePassword, mta.intakeHost, mta.intakePort.
+ */
+
+import type { MessageIdentity } from '../lib/delivery.ts';
+import type { Headers, Plugin } from '../lib/mta-types.ts';
+import { guard, HookRefusal, pluginContext } from '../lib/plugin.ts';
+import { isSameSecret } from '../lib/secrets.ts';
+
+export const title = 'intake';
+
+export const INTAKE_USER = 'worker';
+
+export const replies = {
+  wrongCredential: { code: 535, enhanced: '5.7.8', text: 'Authentication credentials invalid' },
+  notAuthenticated: { code: 530, enhanced: '5.7.0', text: 'Authentication required' },
+  noIdentity: {
+    code: 550,
+    enhanced: '5.6.0',
+    text: 'X-Postern-Message, -Organization or -Domain is missing or invalid',
+  },
+} as const;
+
+export function init(plugin: Plugin): void {
+  const { settings, log } = pluginContext();
+  plugin.addHook(
+    'smtp:auth',
+    guard('smtp:auth', log, ({ username, password }) => {
+      if (username !== INTAKE_USER || !isSameSecret(password, settings.secrets.intakePassword)) {
+        throw new HookRefusal(replies.wrongCredential);
+      }
+    }),
+  );
+  plugin.addHook(
+    'smtp:mail_from',
+    guard('smtp:mail_from', log, (_address, session) => {
+      if (session.user !== INTAKE_USER) throw new HookRefusal(replies.notAuthenticated);
+    }),
+  );
+  plugin.addHook(
+    'message:headers',
+    guard('message:headers', log, (envelope) => {
+      const identity = takeIdentity(envelope.headers);
+      if (!identity) throw new HookRefusal(replies.noIdentity);
+      envelope.postern = identity;
+    }),
+  );
+}
+
+/** Reads the identity and removes its fields; undefined when it is not complete. */
+export function takeIdentity(headers: Headers): MessageIdentity | undefined {
+  const messageId = readInteger(headers.getFirst('x-postern-message'));
+  const organizationId = readInteger(headers.getFirst('x-postern-organization'));
+  const domain = /^[a-z0-9._-]{1,253}$/.exec(headers.getFirst('x-postern-domain').trim())?.[0];
+  for (const name of ['message', 'organization', 'domain']) headers.remove(`x-postern-${name}`);
+  if (messageId === undefined || organizationId === undefined || domain === undefined) return undefined;
+  return { messageId, organizationId, domain };
+}
+
+function readInteger(text: string): number | undefined {
+  const value = /^\s*(\d{1,15})\s*$/.exec(text)?.[1];
+  return value === undefined ? undefined : Number(value);
+}
