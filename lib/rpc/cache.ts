@@ -12,9 +12,10 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from '../log.ts';
 import { cacheKey } from './cache-key.ts';
+import type { Entry } from './cached-value.ts';
 import type { CachePolicy, Contract, ParamsOf, ReplyOf } from './contracts/contract.ts';
 import type { RpcMetrics } from './metrics.ts';
-import { createRedisStore, type Entry } from './redis-store.ts';
+import { createRedisStore } from './redis-store.ts';
 import { subscribeToInvalidations } from './subscription.ts';
 import type { RpcResult } from './transport.ts';
 

@@ -11,24 +11,17 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { Logger } from '../log.ts';
-import { seal, unseal } from '../secrets.ts';
+import { decodeEntry, type Entry, encodeEntry } from './cached-value.ts';
 import type { Contract } from './contracts/contract.ts';
 import type { RpcMetrics } from './metrics.ts';
 import { redisOptions } from './redis-options.ts';
-import { checksOf } from './validation.ts';
 
-const COMMAND_TIMEOUT_MS = 100;
+const DEADLINE_MS = 100;
 const PAUSE_MS = 1_000;
 /** Longer than any fetch takes. */
 const LEASE_MS = 30_000;
 /** "For ever" in a cache; PEXPIRE wants a number. */
 const LONGEST_LIFE_MS = 365 * 86_400_000;
-
-/** What the api answered, and when it was asked. A missing value means: there is none. */
-export interface Entry {
-  fetchedAt: number;
-  value?: unknown;
-}
 
 export interface Reading {
   entry?: Entry | undefined;
@@ -69,30 +62,30 @@ const WRITE = `
   return 1`;
 
 export function createRedisStore({ redisUrl, sealKey, log, metrics, onFailed }: StoreOptions): RedisStore {
-  const redis = new Redis(redisUrl, { ...redisOptions, commandTimeout: COMMAND_TIMEOUT_MS });
+  const redis = new Redis(redisUrl, redisOptions);
   let pausedUntil = 0;
 
   redis.on('error', () => {}); // every failed command is counted, and the first of a second logged
 
-  const isAvailable = () => redis.status === 'ready' && Date.now() >= pausedUntil;
+  const isAvailable = () => redis.status === 'ready' && performance.now() >= pausedUntil;
 
   async function attempt<T>(command: () => Promise<T>): Promise<T | undefined> {
     if (!isAvailable()) return undefined;
     try {
-      return await command();
+      return await withinDeadline(command());
     } catch (error) {
       metrics.errors.inc({ kind: 'redis' });
       if (isAvailable()) log.warn({ err: error }, 'rpc.redis_failed');
-      pausedUntil = Date.now() + PAUSE_MS;
+      pausedUntil = performance.now() + PAUSE_MS;
       onFailed();
       return undefined;
     }
   }
 
-  async function discard(key: string): Promise<Reading> {
+  function discard(key: string): Reading {
     metrics.errors.inc({ kind: 'bad_value' });
     log.warn({ key }, 'rpc.bad_value_discarded');
-    await attempt(() => redis.del(key));
+    void attempt(() => redis.del(key)); // the caller has waited for Redis once
     return {};
   }
 
@@ -109,48 +102,34 @@ export function createRedisStore({ redisUrl, sealKey, log, metrics, onFailed }: 
       if (!Array.isArray(found) || typeof found[0] !== 'string') return discard(key);
       const [lease, text] = found;
       if (text === null || text === undefined) return { lease };
-      const entry = decode(contract, key, text, sealKey);
+      const entry = decodeEntry(contract, key, text, sealKey);
       return entry ? { lease, entry } : discard(key);
     },
     async write(contract, key, entry, lease) {
-      const lifeMs = contract.cache ? Math.min(lifeOf(contract, entry), LONGEST_LIFE_MS) : 0;
-      await attempt(() => redis.eval(WRITE, 1, key, lease, encode(contract, key, entry, sealKey), lifeMs));
+      const lifeMs = lifeOf(contract, entry);
+      await attempt(() =>
+        redis.eval(WRITE, 1, key, lease, encodeEntry(contract, key, entry, sealKey), lifeMs),
+      );
     },
     close: () => redis.disconnect(),
   };
 }
 
+/**
+ * ioredis has a timeout of its own, but a timer that fires late because this process was busy says nothing about Redis:
+ * here what has arrived meanwhile is read first.
+ */
+function withinDeadline<T>(reply: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(new Error(`no answer within ${DEADLINE_MS} ms`));
+    const timer = setTimeout(() => setImmediate(giveUp), DEADLINE_MS);
+    reply.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
 /** The lease outlives a short-lived value: a slow fetch from before it must still find that it has lost. */
 function lifeOf({ cache }: Contract, entry: Entry): number {
   if (!cache) return 0;
-  return Math.max(entry.value === undefined ? cache.negativeMs : cache.staleMs, LEASE_MS);
-}
-
-function encode(contract: Contract, key: string, entry: Entry, sealKey: Buffer): string {
-  const json = JSON.stringify(entry);
-  return contract.cache?.sealed ? seal(sealKey, json, key).toString('base64') : json;
-}
-
-/** Undefined: sealed by another key, no JSON, not our form, or not what the contract says. */
-function decode(contract: Contract, key: string, text: unknown, sealKey: Buffer): Entry | undefined {
-  if (typeof text !== 'string') return undefined;
-  const json = contract.cache?.sealed
-    ? unseal(sealKey, Buffer.from(text, 'base64'), key)?.toString('utf8')
-    : text;
-  const entry = parseEntry(json);
-  if (!entry) return undefined;
-  return entry.value !== undefined && checksOf(contract).reply(entry.value) ? undefined : entry;
-}
-
-function parseEntry(json: string | undefined): Entry | undefined {
-  try {
-    const parsed: unknown = JSON.parse(json ?? '');
-    if (typeof parsed !== 'object' || parsed === null || !('fetchedAt' in parsed)) return undefined;
-    if (typeof parsed.fetchedAt !== 'number') return undefined;
-    return 'value' in parsed
-      ? { fetchedAt: parsed.fetchedAt, value: parsed.value }
-      : { fetchedAt: parsed.fetchedAt };
-  } catch {
-    return undefined; // no JSON
-  }
+  const lifeMs = entry.value === undefined ? cache.negativeMs : cache.staleMs;
+  return Math.min(Math.max(lifeMs, LEASE_MS), LONGEST_LIFE_MS);
 }

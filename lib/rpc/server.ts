@@ -2,8 +2,8 @@
  * The server side of RPC: routes made from contracts.
  *
  * Replies: 200 the contract's reply; 404 `not_found` (the handler returned null); 422 a refusal; 400
- * `invalid_request` with the field; 401 without the service token; 500 without details when a handler throws or
- * breaks its own contract. Every error is `{ error: { code, message, field? } }`.
+ * `invalid_request` with the field; 401 without the service token; 500 (or an error's own 503) without details
+ * when a handler throws or breaks its own contract. Every error is `{ error: { code, message, field? } }`.
  */
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Value from 'typebox/value';
@@ -116,7 +116,10 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
     return sendError(reply, request.id, status, { code, message: error.message });
   }
   request.log.error({ err: error }, 'rpc.failed');
-  return sendError(reply, request.id, 500, { code: 'internal', message: 'Internal error' });
+  return sendError(reply, request.id, status === 503 ? 503 : 500, {
+    code: 'internal',
+    message: 'Internal error',
+  });
 }
 
 function sendError(

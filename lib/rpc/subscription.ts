@@ -33,6 +33,7 @@ export function subscribeToInvalidations(options: SubscriptionOptions): Subscrip
     redis.subscribe(invalidationChannel).then(
       () => {
         isLive = true;
+        log.debug('rpc.subscribed');
         onSubscribed();
       },
       (error: unknown) => {

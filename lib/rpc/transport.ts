@@ -90,7 +90,7 @@ async function exchange<C extends Contract>(
   contract: C,
   { params, body, requestId }: Request,
 ): Promise<RpcResult<ReplyOf<C>> | 'invalid_reply'> {
-  const json = hasBody(contract) ? JSON.stringify(body) : undefined;
+  const json = hasBody(contract) ? Buffer.from(JSON.stringify(body)) : undefined;
   const timeoutMs = TOTAL_TIMEOUT_MS + Math.ceil((json?.length ?? 0) / BYTES_PER_EXTRA_MS);
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), timeoutMs);

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Redis } from 'ioredis';
+import { createInvalidator } from '../../../lib/rpc/invalidation.ts';
+import {
+  createTestClient,
+  defineLookup,
+  type PrivateRedis,
+  silent,
+  startLookupApi,
+  startPrivateRedis,
+  type TestApi,
+  type TestClient,
+  until,
+  untilCaching,
+} from './support.ts';
+
+describe('Redis out of reach (RP-3)', () => {
+  const contract = defineLookup({ freshMs: 60_000 });
+  let server: PrivateRedis;
+  let redis: Redis;
+  let api: TestApi;
+  let client: TestClient;
+  let row = 'first';
+
+  beforeEach(async () => {
+    server = await startPrivateRedis();
+    redis = new Redis(server.url);
+    redis.on('error', () => {});
+    row = 'first';
+    api = await startLookupApi(contract, () => row);
+    client = createTestClient({ url: api.url, redisUrl: server.url });
+    await untilCaching(client, redis, contract);
+    api.requests = 0;
+  });
+  afterEach(async () => {
+    await client.close();
+    await api.stop();
+    redis.disconnect();
+    await server.stop();
+  });
+
+  const find = async (id = 'a') => {
+    const result = await client.call(contract, { params: { id } });
+    return result.ok ? result.value.text : result.reason;
+  };
+  const measure = async (work: () => Promise<unknown>) => {
+    const startedAt = performance.now();
+    await work();
+    return performance.now() - startedAt;
+  };
+  const kill = async () => {
+    server.process.kill('SIGKILL');
+    await once(server.process, 'exit');
+  };
+
+  it('goes straight to the api when Redis is down', async () => {
+    await kill();
+    assert.ok((await measure(() => find())) < 90);
+    assert.equal(await find('b'), 'first');
+  });
+
+  it('starts and answers without a Redis', async () => {
+    await kill();
+    const late = createTestClient({ url: api.url, redisUrl: server.url });
+    assert.ok((await measure(() => late.call(contract, { params: { id: 'a' } }))) < 150);
+    await late.close();
+  });
+
+  it('waits a tenth of a second for a Redis that hangs, then leaves it alone for a while', async () => {
+    server.process.kill('SIGSTOP');
+    const first = await measure(async () => assert.equal(await find('a'), 'first'));
+    assert.ok(first >= 90 && first < 250, `${first} ms`);
+    const next = await measure(async () => assert.equal(await find('b'), 'first'));
+    assert.ok(next < 90, `${next} ms`);
+    assert.equal(await client.count('errors', { kind: 'redis' }), 1);
+  });
+
+  it('asks the api once for 200 at the same time, also without Redis', async () => {
+    await kill();
+    await until(() => client.hasLogged('rpc.subscription_lost'));
+    await Promise.all(Array.from({ length: 200 }, () => find()));
+    assert.equal(api.requests, 1);
+  });
+
+  it('sees a change within one second without anybody telling it', async () => {
+    await find();
+    await kill();
+    row = 'second';
+    await until(async () => (await find()) === 'second', 1_000);
+  });
+
+  it('uses Redis again when it answers again', async () => {
+    server.process.kill('SIGSTOP');
+    await find();
+    server.process.kill('SIGCONT');
+    await untilCaching(client, redis, contract);
+  });
+
+  it('does not believe its memory from before the connection was lost', async () => {
+    await find();
+    row = 'second';
+    await redis.client('KILL', 'TYPE', 'pubsub');
+    await redis.flushall(); // an invalidation that the client could not hear
+    await until(() => client.hasLogged('rpc.subscription_lost'));
+    assert.equal(await find(), 'second');
+  });
+
+  it('keeps an invalidation until Redis has it', async () => {
+    const invalidator = createInvalidator({ redisUrl: server.url, log: silent });
+    await find();
+    row = 'second';
+    server.process.kill('SIGSTOP');
+    assert.ok((await measure(() => invalidator.invalidate(contract, { id: 'a' }))) < 1_200);
+    server.process.kill('SIGCONT');
+    await until(async () => (await find()) === 'second', 2_000);
+    await invalidator.close();
+  });
+
+  it('is unavailable when neither Redis nor the api answers', async () => {
+    await find();
+    await kill();
+    await api.stop();
+    await until(async () => (await find()) === 'unavailable');
+  });
+});
