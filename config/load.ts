@@ -93,7 +93,11 @@ function describeError(error: {
   params: object;
 }): string {
   const path = error.instancePath.slice(1).replaceAll('/', '.') || '(top level)';
-  const unknown = (error.params as { additionalProperties?: string[] }).additionalProperties;
+  const { additionalProperties: unknown, allowedValues } = error.params as {
+    additionalProperties?: string[];
+    allowedValues?: unknown[];
+  };
+  if (allowedValues) return `${path}: must be one of ${allowedValues.join(', ')}`;
   if (unknown)
     return unknown
       .map((key) => `${path === '(top level)' ? '' : `${path}.`}${key}: unknown setting`)

@@ -43,12 +43,17 @@ export const settingsSchema = Type.Object(
       url: Type.String({
         pattern: '^postgres(ql)?://',
         default: 'postgres://postern:postern@127.0.0.1:15432/postern',
+        description: 'The app database, of the api and the worker; DATABASE_URL names one of your own',
       }),
       maxConnections: positive(10, 'Connections a process of the api may hold'),
     }),
 
     redis: section({
-      url: Type.String({ pattern: '^rediss?://', default: 'redis://127.0.0.1:16379/0' }),
+      url: Type.String({
+        pattern: '^rediss?://',
+        default: 'redis://127.0.0.1:16379/0',
+        description: 'The cache, not durable; REDIS_URL names one of your own',
+      }),
     }),
 
     secrets: section({
@@ -115,6 +120,7 @@ export const settingsSchema = Type.Object(
       url: Type.String({
         pattern: '^postgres(ql)?://',
         default: 'postgres://postern:postern@127.0.0.1:15432/postern_queue',
+        description: 'The queue database, of the mta alone; QUEUE_DATABASE_URL names one of your own',
       }),
       mongodbUrl: Type.String({ default: '', description: 'Only with backend mongodb' }),
       maxConnections: positive(6, 'Connections a process of the mta may hold'),
@@ -159,13 +165,16 @@ export const settingsSchema = Type.Object(
     }),
 
     inbound: section({
-      host: Type.String({ default: '127.0.0.1' }),
+      host: Type.String({ default: '127.0.0.1', description: 'Address the inbound server listens on' }),
       port: port(1025, 'SMTP, 25 in production'),
       monitorPort: port(3004, 'Health and metrics'),
     }),
 
     sandbox: section({
-      host: Type.String({ default: '127.0.0.1' }),
+      host: Type.String({
+        default: '127.0.0.1',
+        description: 'Loopback only: whoever reaches it is trusted',
+      }),
       dnsPort: port(1053, 'DNS over UDP and TCP'),
       smtpPort: port(1030, 'Catch-all MX'),
       httpPort: port(3005, 'What arrived'),
