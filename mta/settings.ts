@@ -84,6 +84,8 @@ export function createZoneMtaConfig(settings: Settings): Record<string, unknown>
           { enabled, ordering: index + 1 },
         ]),
       ),
+      'core/email-bounce': { enabled: false }, // bounces are reported by the api
+      'core/delivery-loop': { enabled: false }, // plugins/intake counts hops, with the right reply
       // Fills parsedEnvelope and messageId, which other parts of ZoneMTA read; adds nothing to the message.
       'core/default-headers': {
         enabled: ['receiver', 'sender'],

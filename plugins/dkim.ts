@@ -48,7 +48,7 @@ const SIGNED = [
 const FOLD_AT = 74;
 const MAX_PARSED_KEYS = 1_000;
 
-export function init(plugin: Plugin): void {
+export async function init(plugin: Plugin): Promise<void> {
   const { settings, log } = pluginContext();
   const rpc = createRpcClient({
     url: settings.api.url,

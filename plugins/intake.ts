@@ -18,9 +18,13 @@ export const title = 'intake';
 
 export const INTAKE_USER = 'worker';
 
+/** RFC 5321 6.3: at least 100. */
+const MAX_HOPS = 100;
+
 export const replies = {
   wrongCredential: { code: 535, enhanced: '5.7.8', text: 'Authentication credentials invalid' },
   notAuthenticated: { code: 530, enhanced: '5.7.0', text: 'Authentication required' },
+  tooManyHops: { code: 554, enhanced: '5.4.6', text: 'Too many Received fields: the message is in a loop' },
   noIdentity: {
     code: 550,
     enhanced: '5.6.0',
@@ -28,7 +32,7 @@ export const replies = {
   },
 } as const;
 
-export function init(plugin: Plugin): void {
+export async function init(plugin: Plugin): Promise<void> {
   const { settings, log } = pluginContext();
   plugin.addHook(
     'smtp:auth',
@@ -47,6 +51,7 @@ export function init(plugin: Plugin): void {
   plugin.addHook(
     'message:headers',
     guard('message:headers', log, (envelope) => {
+      if (countHops(envelope.headers) > MAX_HOPS) throw new HookRefusal(replies.tooManyHops);
       const identity = takeIdentity(envelope.headers);
       if (!identity) throw new HookRefusal(replies.noIdentity);
       envelope.postern = identity;
@@ -62,6 +67,10 @@ export function takeIdentity(headers: Headers): MessageIdentity | undefined {
   for (const name of ['message', 'organization', 'domain']) headers.remove(`x-postern-${name}`);
   if (messageId === undefined || organizationId === undefined || domain === undefined) return undefined;
   return { messageId, organizationId, domain };
+}
+
+function countHops(headers: Headers): number {
+  return headers.getList().filter(({ key }) => key === 'received').length;
 }
 
 function readInteger(text: string): number | undefined {

@@ -12,7 +12,7 @@ import { deriveKey } from '../lib/secrets.ts';
 
 export const title = 'return-path';
 
-export function init(plugin: Plugin): void {
+export async function init(plugin: Plugin): Promise<void> {
   const { settings, log } = pluginContext();
   const key = deriveKey(settings.secrets.key, 'return-path');
   plugin.addHook(

@@ -22,7 +22,7 @@ const LOOK_EVERY_MS = 1_000;
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5_000;
 
-export function init(plugin: Plugin): void {
+export async function init(plugin: Plugin): Promise<void> {
   const { settings, log } = pluginContext();
   plugin.addHook('sender:fetch', guard('sender:fetch', log, startAttempt));
   plugin.addHook('sender:connection', guard('sender:connection', log, noteConnection));

@@ -10,7 +10,10 @@ const gates = new WeakMap<PluginHandler, Promise<void>>();
 
 /** Resolves when all plugins of this process are loaded. Called again, it gives the same promise. */
 export function loadPlugins(queue: unknown): Promise<void> {
-  const handler = pluginHandler();
+  return openGate(pluginHandler(), queue);
+}
+
+export function openGate(handler: PluginHandler, queue: unknown): Promise<void> {
   const known = gates.get(handler);
   if (known) return known;
   handler.queue = queue;

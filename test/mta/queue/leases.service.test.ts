@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { findDue, takeClaims } from '../../../mta/queue/claim-rows.ts';
+import {
+  expireDeliveries,
+  renewLeases,
+  returnExpiredLeases,
+  returnLeasesOf,
+} from '../../../mta/queue/leases.ts';
+import { Outbox } from '../../../mta/queue/outbox.ts';
+import type { TestDatabase } from '../../support/postgres.ts';
+import { countRows, createQueueDatabase, queueMessage } from '../../support/queue.ts';
+
+describe('leases', () => {
+  let database: TestDatabase;
+  before(async () => {
+    database = await createQueueDatabase('leases');
+  });
+  after(() => database.drop());
+  beforeEach(() => database.pool.query('truncate messages, deliveries, delivery_events'));
+
+  async function claimAll(instanceId: string, leaseSeconds: number): Promise<string[]> {
+    const picked = await findDue(database.pool, { zone: 'default', skipDomains: [], limit: 100 });
+    const rows = await takeClaims(database.pool, { instanceId, leaseSeconds, picked });
+    return rows.map((row) => row.claim_id);
+  }
+
+  it('returns a lease that nobody renewed, of any instance', async () => {
+    await queueMessage(database);
+    await claimAll('dead', -1);
+
+    assert.equal(await returnExpiredLeases(database.pool, []), 1);
+    assert.equal(await countRows(database, 'deliveries', 'claim_id is null'), 1);
+  });
+
+  it('leaves a lease that was renewed, or that is alive in this process', async () => {
+    await queueMessage(database);
+    const renewed = await claimAll('a', -1);
+    await renewLeases(database.pool, renewed, 30);
+    await queueMessage(database);
+    const alive = await claimAll('a', -1);
+
+    assert.equal(await returnExpiredLeases(database.pool, alive), 0);
+  });
+
+  it('returns at the start what an earlier master of the instance had', async () => {
+    await queueMessage(database);
+    await claimAll('a', 30);
+    await queueMessage(database);
+    await claimAll('b', 30);
+
+    assert.equal(await returnLeasesOf(database.pool, 'a'), 1);
+    assert.equal(await countRows(database, 'deliveries', "claimed_by = 'b'"), 1);
+  });
+
+  it('ends what has expired with an event that carries the last reply', async () => {
+    await queueMessage(database, { lifetimeSeconds: -1 });
+    await database.pool.query("update deliveries set last_response = '451 4.7.1 Later', attempts = 3");
+    await queueMessage(database);
+
+    assert.equal(await expireDeliveries(database.pool, 'test'), 1);
+
+    const [event] = await new Outbox(database.pool).readEvents(10);
+    assert.deepEqual(
+      [event?.type, event?.response, event?.attempt, event?.enhanced],
+      ['expired', '451 4.7.1 Later', 3, '4.7.1'],
+    );
+    assert.equal(await countRows(database, 'messages'), 1);
+  });
+
+  it('does not expire what is attempted at this moment', async () => {
+    await queueMessage(database);
+    await claimAll('a', 30);
+    await database.pool.query("update deliveries set expires_at = now() - interval '1 s'");
+
+    assert.equal(await expireDeliveries(database.pool, 'test'), 0);
+  });
+});
