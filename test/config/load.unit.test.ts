@@ -102,8 +102,9 @@ describe('config/load', () => {
   for (const { title, toml, environment, expected } of badConfigurations) {
     it(`DP-4 refuses ${title}`, () => {
       if (toml) writeFileSync(join(directory, 'postern.toml'), toml);
-      const { status, problems } = startProcess({ ...secrets, ...environment });
-      assert.equal(status, 78);
+      const result = readSettings({ ...secrets, ...environment, POSTERN_DIRECTORY: directory });
+      assert.ok(!result.ok, 'the settings were taken');
+      const { problems } = result;
       assert.equal(problems.length, expected.length, problems.join('\n'));
       for (const pattern of expected) {
         assert.ok(
@@ -114,13 +115,16 @@ describe('config/load', () => {
     });
   }
 
-  it('DP-4 refuses secrets that others can read', () => {
+  it('DP-4 refuses secrets that others can read, and exits 78 with every problem listed', () => {
     const file = join(directory, 'postern.env');
-    writeFileSync(file, 'POSTERN_LOG_LEVEL=info\n');
+    writeFileSync(file, 'POSTERN_LOG_LEVEL=loud\n');
     chmodSync(file, 0o644);
     const { status, problems } = startProcess(secrets);
     assert.equal(status, 78);
-    assert.deepEqual(problems, [`${file}: readable by others; run chmod 600 on it`]);
+    assert.deepEqual(problems, [
+      `${file}: readable by others; run chmod 600 on it`,
+      'log.level: must be one of trace, debug, info, warn, error, silent',
+    ]);
   });
 
   it('starts with nothing but secrets', () => {
