@@ -1,0 +1,99 @@
+/**
+ * The api as a Fastify app, without a process around it: tests inject into it, server.ts listens with it.
+ * Public routes under /api/v1, the other services' under /rpc/v1, both from docs/api.md.
+ */
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import type { Settings } from '../config/schema.ts';
+import type { Logger } from '../lib/log.ts';
+import { REQUEST_ID_HEADER } from '../lib/rpc/request-id.ts';
+import { requireServiceToken, rpcServerOptions } from '../lib/rpc/server.ts';
+import type { Store } from './database.ts';
+import { limitBytesInFlight } from './plugins/admission.ts';
+import { answerError, answerNotFound } from './plugins/errors.ts';
+import { type ApiMetrics, addMonitoring } from './plugins/metrics.ts';
+import { requireJson } from './plugins/negotiation.ts';
+import { apiTokenRoutes } from './routes/api-tokens.ts';
+import { domainRoutes } from './routes/domains.ts';
+import { messageRoutes } from './routes/messages.ts';
+import { sendRoutes } from './routes/send.ts';
+import { credentialCalls } from './rpc/credentials.ts';
+import { deliveryEventCalls } from './rpc/delivery-events.ts';
+import { dkimKeyCalls } from './rpc/dkim-keys.ts';
+import { submissionCalls } from './rpc/submissions.ts';
+
+/** Base64 grows by a third, its line ends and JSON's escapes by some more. */
+const BODY_BYTES_PER_MESSAGE_BYTE = 1.5;
+const REQUEST_TIMEOUT_MS = 60_000;
+const HEADERS_TIMEOUT_MS = 15_000;
+/** Longer than the idle connections of the services' clients and of a reverse proxy in front. */
+const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+
+export interface AppOptions extends Store {
+  settings: Settings;
+  log: Logger;
+}
+
+/** What routes and RPC handlers are made from. */
+export interface Context {
+  store: Store;
+  settings: Settings;
+  metrics: ApiMetrics;
+}
+
+export async function createApp({
+  settings,
+  log,
+  pool,
+  boss,
+  invalidator,
+}: AppOptions): Promise<FastifyInstance> {
+  const loggerInstance: FastifyBaseLogger = log;
+  const app: FastifyInstance = Fastify({
+    ...rpcServerOptions,
+    loggerInstance,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: Math.ceil(settings.limits.maxMessageBytes * BODY_BYTES_PER_MESSAGE_BYTE),
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+  });
+  app.decorateRequest('domainCredential', undefined);
+  app.decorateRequest('organizationCredential', undefined);
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler(answerNotFound);
+  limitBytesInFlight(app);
+  app.addHook('onSend', async (request, reply) => void reply.header(REQUEST_ID_HEADER, request.id));
+  app.addHook('onResponse', async (request, reply) => logResponse(request.log, reply.statusCode, request));
+
+  const metrics = addMonitoring(app, { database: () => pool.query('select 1') });
+  const context = { store: { pool, boss, invalidator }, settings, metrics };
+  await app.register(publicRoutes(context), { prefix: '/api/v1' });
+  await app.register(rpcRoutes(context));
+  return app;
+}
+
+function publicRoutes(context: Context) {
+  return async (app: FastifyInstance): Promise<void> => {
+    app.addHook('onRequest', requireJson);
+    for (const routes of [sendRoutes, messageRoutes, domainRoutes, apiTokenRoutes]) {
+      await app.register(routes(context));
+    }
+  };
+}
+
+function rpcRoutes(context: Context) {
+  return async (app: FastifyInstance): Promise<void> => {
+    app.addHook('onRequest', requireServiceToken(context.settings.secrets.serviceToken));
+    for (const addCalls of [credentialCalls, dkimKeyCalls, submissionCalls, deliveryEventCalls]) {
+      addCalls(app, context);
+    }
+  };
+}
+
+function logResponse(
+  log: Pick<Logger, 'debug'>,
+  status: number,
+  { method, routeOptions }: { method: string; routeOptions: { url?: string | undefined } },
+): void {
+  log.debug({ method, route: routeOptions.url, status }, 'request.answered');
+}

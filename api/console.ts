@@ -1,0 +1,181 @@
+/**
+ * `node api/console.ts <command>`: what an operator does on the server itself, beneath the API: it needs the settings
+ * and the database, and no token. Prints one JSON object on stdout. Exits 1, with a line on stderr, when it cannot.
+ *
+ * Tokens are printed once, here, and stored as digests. Outside production a new domain counts as verified: all mail
+ * stays in the sandbox.
+ */
+import { Command } from 'commander';
+import { loadSettings } from '../config/load.ts';
+import type { Settings } from '../config/schema.ts';
+import { createLogger } from '../lib/log.ts';
+import { normalizeDomain } from '../lib/mail/address.ts';
+import { createInvalidator } from '../lib/rpc/invalidation.ts';
+import { createPool, inTransaction, type Store } from './database.ts';
+import { createProducer } from './jobs/producer.ts';
+import { createDomainToken, createOrganizationToken } from './models/api-token.ts';
+import { activateDkimKey, createDkimKey, generateDkimKeyPair } from './models/dkim-key.ts';
+import { createDomain, type Domain, findDomainByName, setDkimVerified } from './models/domain.ts';
+import { createOrganization, resumeOrganization, suspendOrganization } from './models/organization.ts';
+
+interface Session {
+  store: Store;
+  settings: Settings;
+}
+
+type Action<Options> = (session: Session, options: Options) => Promise<object>;
+
+const program = new Command('console')
+  .description("Postern's operator console")
+  .option('--json', 'print JSON (always on; for symmetry with other commands)');
+
+add(
+  program.command('create-organization').requiredOption('--name <name>'),
+  async ({ store }, { name }: { name: string }) => {
+    const organization = await createOrganization(store.pool, name);
+    const token = await createOrganizationToken(store.pool, {
+      organizationId: organization.id,
+      name: 'console',
+    });
+    return { organizationId: organization.id, organizationToken: token.token };
+  },
+);
+
+add(
+  program.command('suspend-organization').requiredOption('--organization <id>', 'its id', Number),
+  async ({ store }, { organization: organizationId }: { organization: number }) => {
+    const isDone = await inTransaction(store, (tx) => suspendOrganization(tx, organizationId));
+    return isDone ? { organizationId, suspended: true } : fail('there is no such organization');
+  },
+);
+
+add(
+  program.command('resume-organization').requiredOption('--organization <id>', 'its id', Number),
+  async ({ store }, { organization: organizationId }: { organization: number }) => {
+    const isDone = await inTransaction(store, (tx) => resumeOrganization(tx, organizationId));
+    return isDone ? { organizationId, suspended: false } : fail('there is no such organization');
+  },
+);
+
+add(
+  program
+    .command('create-domain')
+    .requiredOption('--organization <id>', 'id of its organization', Number)
+    .requiredOption('--name <domain>')
+    .option('--label <text>', 'shown beside the name', ''),
+  async ({ store, settings }, options: { organization: number; name: string; label: string }) => {
+    const name = normalizeDomain(options.name) ?? fail(`${options.name} is not a domain name`);
+    const isVerified = settings.environment !== 'production';
+    const asked = { organizationId: options.organization, name, label: options.label, isVerified };
+    const keyPair = await generateDkimKeyPair();
+    const result = await inTransaction(store, (tx) => createDomain(tx, asked, keyPair, settings.secrets.key));
+    return result.ok ? describeDomain(result.domain) : fail(`${name} has already been taken`);
+  },
+);
+
+add(
+  program
+    .command('verify-domain')
+    .description('by your word, without a look at the DNS')
+    .requiredOption('--domain <name>'),
+  async ({ store }, options: { domain: string }) => {
+    const domain = await findDomain(store, options.domain);
+    await inTransaction(store, (tx) => setDkimVerified(tx, domain.id, true));
+    return describeDomain(await findDomain(store, options.domain));
+  },
+);
+
+add(
+  program
+    .command('create-token')
+    .requiredOption('--domain <name>')
+    .option('--name <text>', 'to know it by', ''),
+  async ({ store }, options: { domain: string; name: string }) => {
+    const { id: domainId, organizationId, name } = await findDomain(store, options.domain);
+    const token = await createDomainToken(store.pool, { organizationId, domainId, name: options.name });
+    return { tokenId: token.id, token: token.token, domainId, domain: name };
+  },
+);
+
+add(
+  program
+    .command('create-dkim-key')
+    .description('signs nothing until it is activated')
+    .requiredOption('--domain <name>'),
+  async ({ store, settings }, options: { domain: string }) => {
+    const domain = await findDomain(store, options.domain);
+    const keyPair = await generateDkimKeyPair();
+    const key = await inTransaction(store, (tx) => createDkimKey(tx, domain, keyPair, settings.secrets.key));
+    return { domain: domain.name, dkimSelector: key.selector, dkimRecord: key.record };
+  },
+);
+
+add(
+  program
+    .command('activate-dkim-key')
+    .description('once its record is in the DNS')
+    .requiredOption('--domain <name>')
+    .requiredOption('--selector <selector>'),
+  async ({ store }, { domain: name, selector }: { domain: string; selector: string }) => {
+    const domain = await findDomain(store, name);
+    const isActive = await inTransaction(store, (tx) => activateDkimKey(tx, domain, selector));
+    return isActive
+      ? { domain: domain.name, dkimSelector: selector }
+      : fail(`${name} has no key ${selector}`);
+  },
+);
+
+await program.parseAsync();
+
+function add<Options extends object>(command: Command, action: Action<Options>): void {
+  command.option('--json', 'print JSON');
+  command.action(async (options: Options) => {
+    try {
+      const result = await withStore((session) => action(session, options));
+      process.stdout.write(`${JSON.stringify(result)}\n`);
+    } catch (error) {
+      process.stderr.write(`postern: ${error instanceof Error ? error.message : String(error)}\n`);
+      process.exitCode = 1;
+    }
+  });
+}
+
+async function withStore<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  const settings = loadSettings();
+  const log = createLogger('console', { level: 'silent' });
+  const pool = createPool(settings);
+  const invalidator = createInvalidator({ redisUrl: settings.redis.url, log });
+  try {
+    const boss = await createProducer(pool, log);
+    return await work({ store: { pool, boss, invalidator }, settings });
+  } finally {
+    await invalidator.close();
+    await pool.end();
+  }
+}
+
+async function findDomain({ pool }: Store, name: string): Promise<Domain> {
+  return (await findDomainByName(pool, normalizeDomain(name) ?? '')) ?? fail(`there is no domain ${name}`);
+}
+
+function describeDomain({
+  id,
+  name,
+  organizationId,
+  dkimSelector,
+  dkimRecord,
+  dkimVerifiedAt,
+}: Domain): object {
+  return {
+    domainId: id,
+    domain: name,
+    organizationId,
+    dkimSelector,
+    dkimRecord,
+    dkimVerified: dkimVerifiedAt !== null,
+  };
+}
+
+function fail(message: string): never {
+  throw new Error(message);
+}

@@ -1,0 +1,45 @@
+/**
+ * Hands one message to the mta. Runs again until the mta has it, has refused it for good, or the message is older than
+ * `queue.lifetimeSeconds`: then it is held, in sight of the customer. May run twice for one message (a worker died
+ * between the mta's 250 and our commit): the mta knows the id and answers 250 without queueing anything.
+ */
+import type { Settings } from '../../config/schema.ts';
+import { inTransaction, type Store } from '../database.ts';
+import type { HandOverResult, Intake } from '../mail/intake.ts';
+import { type Consignment, findConsignment, holdRecipients, noteHandedOver } from '../models/hand-over.ts';
+
+export type HandOverOutcome = 'accepted' | 'held' | 'nothing_to_do';
+
+export interface HandOverContext {
+  store: Store;
+  intake: Intake;
+  lifetimeSeconds: Settings['queue']['lifetimeSeconds'];
+}
+
+/** @throws while the mta does not take it, which makes pg-boss try again */
+export async function handOver(context: HandOverContext, messageId: number): Promise<HandOverOutcome> {
+  const consignment = await findConsignment(context.store.pool, messageId);
+  if (!consignment) return 'nothing_to_do';
+  const result = await context.intake.handOver(consignment);
+  return conclude(context, consignment, result);
+}
+
+async function conclude(
+  { store, lifetimeSeconds }: HandOverContext,
+  { messageId, recipients, createdAt }: Consignment,
+  result: HandOverResult,
+): Promise<HandOverOutcome> {
+  if (result.ok) {
+    await inTransaction(store, (tx) => noteHandedOver(tx, messageId, result.refused));
+    return 'accepted';
+  }
+  if (result.reason === 'unavailable') {
+    if (Date.now() - createdAt.getTime() < lifetimeSeconds * 1000) throw new Error(result.text);
+    const response = `The mta could not be reached within ${lifetimeSeconds} seconds: ${result.text}`;
+    const refused = recipients.map((recipient) => ({ recipient, response, code: undefined }));
+    await inTransaction(store, (tx) => holdRecipients(tx, messageId, refused));
+    return 'held';
+  }
+  await inTransaction(store, (tx) => holdRecipients(tx, messageId, result.refused));
+  return 'held';
+}

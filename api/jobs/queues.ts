@@ -1,0 +1,36 @@
+/** The queues of pg-boss and their retry schedules. Installed by api/migrate.ts, used by server and worker. */
+import type { PgBoss, Queue } from 'pg-boss';
+
+export const HAND_OVER = 'hand-over';
+export const INVALIDATE = 'invalidate';
+
+const YEAR_SECONDS = 365 * 86_400;
+
+/** Retries after about 1, 2, 4, … 32 s and then every 60 s; giving up is the job's own decision, not pg-boss's. */
+const persistent: Omit<Queue, 'name'> = {
+  retryLimit: 1_000_000,
+  retryDelay: 1,
+  retryBackoff: true,
+  retryDelayMax: 60,
+  // pg-boss deletes a job that nobody ran for this long; mail must outlive any outage of the worker.
+  retentionSeconds: 10 * YEAR_SECONDS,
+  deleteAfterSeconds: 3_600,
+  expireInSeconds: 900,
+  // A worker that was killed shows no heartbeat, and its jobs go to another after this time (DU-14).
+  heartbeatSeconds: 10,
+  notify: true,
+};
+
+const queues: Record<string, Omit<Queue, 'name'>> = {
+  [HAND_OVER]: { ...persistent, partition: true },
+  [INVALIDATE]: persistent,
+};
+
+/** Creates what is missing and brings the options of the rest up to date. */
+export async function installQueues(boss: PgBoss): Promise<void> {
+  for (const [name, options] of Object.entries(queues)) {
+    await boss.createQueue(name, options);
+    const { partition: _, ...changeable } = options;
+    await boss.updateQueue(name, changeable);
+  }
+}

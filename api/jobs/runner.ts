@@ -1,0 +1,145 @@
+/** What the worker does, without the process around it: one handler a queue, each job counted and logged. */
+import { type Job, type JobResult, PgBoss } from 'pg-boss';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Settings } from '../../config/schema.ts';
+import type { Logger } from '../../lib/log.ts';
+import { createInvalidator } from '../../lib/rpc/invalidation.ts';
+import { createPool, type Store } from '../database.ts';
+import { createIntake, type Intake } from '../mail/intake.ts';
+import { measureBacklog } from '../models/hand-over.ts';
+import { handOver } from './hand-over.ts';
+import { type InvalidateJob, invalidate } from './invalidate.ts';
+import { HAND_OVER, INVALIDATE } from './queues.ts';
+
+const FINISH_TIMEOUT_MS = 8_000;
+const BOSS_CONNECTIONS = 4;
+/** Two loops fetch in turns, so that one slow hand-over does not keep the next batch waiting. */
+const LOOPS = 2;
+
+const polling = {
+  localConcurrency: LOOPS,
+  pollingIntervalSeconds: 1,
+  notifyPollingIntervalSeconds: 1,
+  heartbeatRefreshSeconds: 3,
+  burstWhenBatchFull: true,
+  perJobResults: true,
+} as const;
+
+export interface Worker {
+  store: Store;
+  registry: Registry;
+  close(): Promise<void>;
+}
+
+export async function startWorker(settings: Settings, log: Logger): Promise<Worker> {
+  const registry = new Registry();
+  const store = {
+    pool: createPool(settings),
+    boss: createBoss(settings, log),
+    invalidator: createInvalidator({ redisUrl: settings.redis.url, log }),
+  };
+  const intake = createIntake(settings);
+  await store.boss.start({ attempts: 5 });
+  await work(store, intake, settings, registry, log);
+  return {
+    store,
+    registry,
+    async close() {
+      await store.boss.stop({ graceful: true, timeout: FINISH_TIMEOUT_MS });
+      intake.close();
+      await store.invalidator.close();
+      await store.pool.end();
+    },
+  };
+}
+
+function createBoss({ database }: Settings, log: Logger): PgBoss {
+  const boss = new PgBoss({
+    connectionString: database.url,
+    max: BOSS_CONNECTIONS,
+    application_name: 'postern-worker',
+    connectionTimeoutMillis: 2_000,
+    useListenNotify: true,
+    migrate: false,
+    createSchema: false,
+    schedule: false,
+    superviseIntervalSeconds: 5,
+    monitorIntervalSeconds: 5,
+    instanceName: 'worker',
+  });
+  boss.on('error', (error) => log.error({ err: error }, 'jobs.failed'));
+  boss.on('warning', (warning) => log.warn({ warning }, 'jobs.warning'));
+  return boss;
+}
+
+async function work(
+  store: Store,
+  intake: Intake,
+  { worker, queue }: Settings,
+  registry: Registry,
+  log: Logger,
+): Promise<void> {
+  const metrics = createMetrics(store, registry);
+  const options = { ...polling, batchSize: Math.max(1, Math.ceil(worker.concurrency / LOOPS)) };
+
+  await store.boss.work(HAND_OVER, options, (jobs: Job<{ messageId: number }>[]) =>
+    settle(jobs, async ({ messageId }) => {
+      const stop = metrics.seconds.startTimer();
+      const context = { store, intake, lifetimeSeconds: queue.lifetimeSeconds };
+      const outcome = await handOver(context, messageId).catch((error: Error) => {
+        metrics.total.inc({ outcome: 'deferred' });
+        log.warn({ messageId, reason: error.message }, 'hand_over.deferred');
+        throw error;
+      });
+      stop();
+      metrics.total.inc({ outcome });
+      log.debug({ messageId, outcome }, 'hand_over.finished');
+    }),
+  );
+  await store.boss.work(INVALIDATE, options, (jobs: Job<InvalidateJob>[]) =>
+    settle(jobs, (job) => invalidate(store.invalidator, job)),
+  );
+}
+
+/** Runs a batch side by side; each job succeeds or fails for itself. */
+function settle<T>(jobs: Job<T>[], run: (data: T) => Promise<void>): Promise<JobResult[]> {
+  return Promise.all(
+    jobs.map(async ({ id, data }): Promise<JobResult> => {
+      try {
+        await run(data);
+        return { id, status: 'completed' };
+      } catch (error) {
+        return {
+          id,
+          status: 'failed',
+          output: { message: error instanceof Error ? error.message : String(error) },
+        };
+      }
+    }),
+  );
+}
+
+function createMetrics({ pool }: Store, registry: Registry) {
+  new Gauge({
+    name: 'postern_hand_over_oldest_seconds',
+    help: 'How long the oldest message that the mta does not have yet has waited',
+    registers: [registry],
+    async collect() {
+      this.set((await measureBacklog(pool)).oldestSeconds);
+    },
+  });
+  return {
+    total: new Counter({
+      name: 'postern_hand_overs_total',
+      help: 'Hand-overs to the mta by outcome',
+      labelNames: ['outcome'],
+      registers: [registry],
+    }),
+    seconds: new Histogram({
+      name: 'postern_hand_over_seconds',
+      help: 'Duration of a hand-over that ended',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
+      registers: [registry],
+    }),
+  };
+}

@@ -1,0 +1,79 @@
+/**
+ * Turns a send request into the RFC 5322 message that goes out. It is composed once, stored, and never composed again,
+ * so that every attempt of a hand-over sends the same bytes.
+ */
+import { randomUUID } from 'node:crypto';
+import MailComposer from 'nodemailer/lib/mail-composer';
+import type { Mailbox } from '../../lib/mail/address.ts';
+import { domainOf } from '../../lib/mail/address.ts';
+import type { Attachment } from './attachments.ts';
+import type { SendRequest } from './send-request.ts';
+
+export interface ComposedMessage {
+  /** The whole message, CRLF line ends, no Bcc */
+  content: Buffer;
+  /** With its angle brackets */
+  messageId: string;
+}
+
+export async function composeMessage(request: SendRequest, now = new Date()): Promise<ComposedMessage> {
+  const messageId = `<${randomUUID()}@${domainOf(request.from.address)}>`;
+  const composer = new MailComposer({
+    from: toHeader(request.from),
+    to: request.to.map(toHeader),
+    cc: request.cc.map(toHeader),
+    replyTo: request.replyTo.map(toHeader),
+    subject: request.subject,
+    text: normalizeLines(request.text),
+    html: normalizeLines(request.html),
+    inReplyTo: request.inReplyTo,
+    references: request.references,
+    messageId,
+    date: now,
+    headers: listHeaders(request),
+    attachments: request.attachments.map(toPart),
+    // Whatever the lines are, they leave as short ASCII lines: no server on the way has a reason to rewrap them.
+    textEncoding: 'quoted-printable',
+    // Content comes as bytes only; nothing in a request can name a file or an URL to read (MB-10).
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  return { content: await composer.compile().build(), messageId };
+}
+
+/** Everybody the message goes to, each once: who stands in To and in Bcc counts as To. */
+export function listRecipients(
+  request: Pick<SendRequest, 'to' | 'cc' | 'bcc'>,
+): { address: string; kind: 'to' | 'cc' | 'bcc' }[] {
+  const kinds = new Map<string, 'to' | 'cc' | 'bcc'>();
+  for (const kind of ['to', 'cc', 'bcc'] as const) {
+    for (const { address } of request[kind]) if (!kinds.has(address)) kinds.set(address, kind);
+  }
+  return [...kinds].map(([address, kind]) => ({ address, kind }));
+}
+
+function toHeader({ name, address }: Mailbox): { name: string; address: string } {
+  return { name, address };
+}
+
+/** One URI a line, otherwise as it came (its characters were checked): nodemailer would fold within an URI. */
+function listHeaders({ listUnsubscribe }: SendRequest): Record<string, { prepared: boolean; value: string }> {
+  if (!listUnsubscribe) return {};
+  const value = listUnsubscribe.replaceAll(/>\s*,\s*</g, '>,\r\n <');
+  return { 'List-Unsubscribe': { prepared: true, value } };
+}
+
+function toPart({ filename, content, contentType, cid }: Attachment): object {
+  return {
+    filename,
+    content,
+    ...(contentType ? { contentType } : {}),
+    ...(cid ? { cid, contentDisposition: 'inline' } : { contentDisposition: 'attachment' }),
+    contentTransferEncoding: 'base64',
+  };
+}
+
+/** Clients send LF, CRLF and CR; in a message a line ends with CRLF (RFC 5322 2.3). */
+function normalizeLines(text: string | undefined): string | undefined {
+  return text?.replaceAll(/\r\n|\r|\n/g, '\r\n');
+}

@@ -1,0 +1,119 @@
+/**
+ * What `POST /api/v1/send` asks for, read and checked in the order of docs/api.md: from, its domain, to, cc, bcc,
+ * subject, bodies, the other headers, tags, attachments. The first problem is the answer.
+ */
+import type { Settings } from '../../config/schema.ts';
+import { domainOf, type Mailbox } from '../../lib/mail/address.ts';
+import { type Attachment, readAttachments } from './attachments.ts';
+import { FieldReader, hasControlCharacter, type Refusal } from './field-reader.ts';
+
+export interface SendRequest {
+  from: Mailbox;
+  to: Mailbox[];
+  cc: Mailbox[];
+  bcc: Mailbox[];
+  replyTo: Mailbox[];
+  subject: string | undefined;
+  html: string | undefined;
+  text: string | undefined;
+  /** With its angle brackets */
+  inReplyTo: string | undefined;
+  references: string[];
+  listUnsubscribe: string | undefined;
+  attachments: Attachment[];
+  tags: string[];
+}
+
+export type ReadResult = { ok: true; request: SendRequest } | { ok: false; refusal: Refusal };
+
+/** RFC 5322 3.6.4, without the obsolete forms: printable ASCII, one @ at least, short enough for a line. */
+const MESSAGE_ID = /^<?[!-;=?A-~]{1,400}@[!-;=?-~]{1,400}>?$/;
+/** RFC 2369 3: URIs in angle brackets, each short enough for a line of its own. */
+const LIST_UNSUBSCRIBE = /^<[!-;=?-~]{1,900}>(?:\s*,\s*<[!-;=?-~]{1,900}>)*$/;
+
+const MAX_TAGS = 100;
+const MAX_TAG_CHARACTERS = 255;
+
+/** @param domain the only domain that From may name */
+export function readSendRequest(body: unknown, domain: string, limits: Settings['limits']): ReadResult {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    return { ok: false, refusal: { code: 400, body: { error: 'Request body is not a JSON object' } } };
+  }
+  const reader = new FieldReader(body as Record<string, unknown>);
+  const from = readFrom(reader, domain);
+  const request = from && readFields(reader, from, limits.maxToRecipients);
+  if (reader.problem) return { ok: false, refusal: reader.problem };
+  if (!request) throw new Error('a request without a problem has been read');
+  return { ok: true, request };
+}
+
+function readFrom(reader: FieldReader, domain: string): Mailbox | undefined {
+  const value = reader.value('from');
+  if (typeof value === 'string' && hasControlCharacter(value))
+    return reader.refuseField('from', 'is invalid');
+  const [from, ...more] = new FieldReader({ from: value }).mailboxes('from', 1);
+  if (!from || more.length > 0) {
+    return reader.refuse({ code: 400, body: { error: 'Email from address not parseable' } });
+  }
+  if (domainOf(from.address) !== domain) {
+    const error = 'Verified domain does not match domain in From address of email';
+    return reader.refuse({ code: 403, body: { error } });
+  }
+  return from;
+}
+
+function readFields(reader: FieldReader, from: Mailbox, maxCount: number): SendRequest {
+  const to = reader.mailboxes('to', maxCount);
+  if (to.length === 0) reader.refuseField('to', 'undefined field');
+  const cc = reader.mailboxes('cc', maxCount);
+  const bcc = reader.mailboxes('bcc', maxCount);
+  const subject = reader.header('subject');
+  const html = reader.text('htmlbody');
+  const text = reader.text('textbody');
+  if (html === undefined && text === undefined) {
+    reader.refuse({
+      code: 400,
+      body: { errors: { htmlbody: ['undefined field'], textbody: ['undefined field'] } },
+    });
+  }
+  return {
+    from,
+    to,
+    cc,
+    bcc,
+    subject,
+    html,
+    text,
+    replyTo: reader.mailboxes('replyto', maxCount),
+    inReplyTo: reader.header('inreplyto', MESSAGE_ID),
+    references: readReferences(reader),
+    listUnsubscribe: reader.header('list_unsubscribe', LIST_UNSUBSCRIBE),
+    tags: readTags(reader),
+    attachments: readAttachments(reader),
+  };
+}
+
+/** Separated by spaces; by commas too, as the contract's documentation once said. */
+function readReferences(reader: FieldReader): string[] {
+  const ids =
+    reader
+      .header('references')
+      ?.split(/[\s,]+/)
+      .filter(Boolean) ?? [];
+  if (!ids.every((id) => MESSAGE_ID.test(id))) reader.refuseField('references', 'is invalid');
+  return ids;
+}
+
+function readTags(reader: FieldReader): string[] {
+  const value = reader.value('tags') ?? [];
+  const tags = (Array.isArray(value) ? value : [value]).filter((tag) => tag !== '' && tag !== null);
+  if (tags.length > MAX_TAGS || !tags.every(isTag)) {
+    reader.refuseField('tags', 'is invalid');
+    return [];
+  }
+  return tags;
+}
+
+function isTag(tag: unknown): tag is string {
+  return typeof tag === 'string' && tag.length <= MAX_TAG_CHARACTERS && !hasControlCharacter(tag);
+}

@@ -1,0 +1,144 @@
+/**
+ * A message that came in over SMTP, as the gateway passes it on. It is judged again here, by the same parsers: the
+ * gateway may run on cached credentials, and this is where the promise is given.
+ */
+import { randomUUID } from 'node:crypto';
+import { simpleParser } from 'mailparser';
+import type { Settings } from '../../config/schema.ts';
+import { domainOf, normalizeAddress } from '../../lib/mail/address.ts';
+import { findAuthor } from '../../lib/mail/author.ts';
+import { type HeaderField, splitMessage } from '../../lib/mail/header-block.ts';
+import type { Submission } from '../../lib/rpc/contracts/submissions.ts';
+import { type DomainCredential, refusalOf } from '../models/api-token.ts';
+import type { NewMessage } from '../models/message.ts';
+
+export type SubmissionRefusal = {
+  code:
+    | 'credential_revoked'
+    | 'sender_not_allowed'
+    | 'sending_refused'
+    | 'message_invalid'
+    | 'message_too_large';
+  message: string;
+};
+
+export type SubmissionResult = { ok: true; message: NewMessage } | ({ ok: false } & SubmissionRefusal);
+
+const TAG_FIELDS = ['x-mailpace-tags', 'x-ohmysmtp-tags', 'x-oms-tags'];
+const MAX_TAGS = 100;
+const MAX_TAG_CHARACTERS = 255;
+const MAX_SUBJECT_CHARACTERS = 10_000;
+
+/** @param credential of the submission's token; undefined when it was revoked or never was */
+export async function readSubmission(
+  submission: Submission,
+  credential: DomainCredential | undefined,
+  limits: Settings['limits'],
+): Promise<SubmissionResult> {
+  if (!credential) return refuse('credential_revoked', 'The API token is not valid any more');
+  const refusal = refusalOf(credential);
+  if (refusal) return refuse('sending_refused', refusal);
+
+  const raw = Buffer.from(submission.message, 'base64');
+  if (raw.length > limits.maxMessageBytes) return refuse('message_too_large', 'The message is too large');
+  if (hasBadLineEnds(raw)) return refuse('message_invalid', 'The message has a bare CR, a bare LF or a NUL');
+
+  const { fields } = splitMessage(raw);
+  const author = findAuthor(fields);
+  if (!author.ok) return refuse('message_invalid', `The header is not valid: ${author.reason}`);
+  const { from, to } = submission.envelope;
+  const claimed = [author.author, ...author.senders, ...(from === '' ? [] : [from])];
+  if (claimed.some((address) => domainOf(address) !== credential.domain)) {
+    return refuse('sender_not_allowed', `Only addresses of ${credential.domain} may send with this token`);
+  }
+  const recipients = to.map(normalizeAddress);
+  if (
+    !recipients.every((address) => address !== undefined) ||
+    recipients.length > limits.maxEnvelopeRecipients
+  ) {
+    return refuse('message_invalid', 'The envelope is not valid');
+  }
+  return { ok: true, message: await createMessage(submission, credential, raw, fields, recipients) };
+}
+
+async function createMessage(
+  { submissionId, envelope, client }: Submission,
+  credential: DomainCredential,
+  raw: Buffer,
+  fields: readonly HeaderField[],
+  recipients: readonly string[],
+): Promise<NewMessage> {
+  const { content, messageId } = addMissingFields(raw, fields, credential.domain);
+  return {
+    credential,
+    source: 'smtp',
+    submissionId,
+    envelopeFrom: envelope.from,
+    fromHeader: readField(fields, 'from') ?? '',
+    subject: await decodeSubject(fields),
+    messageId,
+    tags: readTags(fields),
+    content,
+    recipients: [...new Set(recipients)].map((address) => ({ address, kind: kindOf(address, fields) })),
+    acceptance: { source: 'smtp', client },
+  };
+}
+
+/** RFC 6409 8.2 and 8.3: Date and Message-ID are added in front; no other byte changes. */
+export function addMissingFields(
+  raw: Buffer,
+  fields: readonly HeaderField[],
+  domain: string,
+  now = new Date(),
+): { content: Buffer; messageId: string } {
+  const given = readField(fields, 'message-id');
+  const messageId = given || `<${randomUUID()}@${domain}>`;
+  const lines = given === undefined ? [`Message-ID: ${messageId}`] : [];
+  if (readField(fields, 'date') === undefined)
+    lines.push(`Date: ${now.toUTCString().replace('GMT', '+0000')}`);
+  const head = lines.map((line) => `${line}\r\n`).join('');
+  return { content: head ? Buffer.concat([Buffer.from(head), raw]) : raw, messageId };
+}
+
+/** SMTP smuggling starts with one of these (SM-1 to SM-12). */
+export function hasBadLineEnds(raw: Buffer): boolean {
+  if (raw.includes(0)) return true;
+  for (let at = raw.indexOf('\n'); at !== -1; at = raw.indexOf('\n', at + 1))
+    if (raw[at - 1] !== CR) return true;
+  for (let at = raw.indexOf('\r'); at !== -1; at = raw.indexOf('\r', at + 1))
+    if (raw[at + 1] !== LF) return true;
+  return false;
+}
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+/** In the envelope only: a blind copy. */
+function kindOf(address: string, fields: readonly HeaderField[]): 'to' | 'cc' | 'bcc' {
+  const isNamedIn = (name: string) =>
+    fields.some((field) => field.name === name && field.value.includes(address));
+  if (isNamedIn('to')) return 'to';
+  return isNamedIn('cc') ? 'cc' : 'bcc';
+}
+
+async function decodeSubject(fields: readonly HeaderField[]): Promise<string | null> {
+  const field = fields.find(({ name }) => name === 'subject');
+  if (!field) return null;
+  const value = field.value.includes('=?') ? (await simpleParser(field.raw)).subject : field.value;
+  return (value ?? '').slice(0, MAX_SUBJECT_CHARACTERS);
+}
+
+/** `one` or `a, b, c` (contract 4). */
+function readTags(fields: readonly HeaderField[]): string[] {
+  const value = fields.find(({ name }) => TAG_FIELDS.includes(name))?.value ?? '';
+  const tags = value.split(',').map((tag) => tag.trim().slice(0, MAX_TAG_CHARACTERS));
+  return tags.filter(Boolean).slice(0, MAX_TAGS);
+}
+
+function readField(fields: readonly HeaderField[], name: string): string | undefined {
+  return fields.find((field) => field.name === name)?.value;
+}
+
+function refuse(code: SubmissionRefusal['code'], message: string): SubmissionResult {
+  return { ok: false, code, message };
+}

@@ -1,0 +1,87 @@
+/** What the hand-over to the mta needs to know of a message, and what it leaves behind. */
+import { createHash } from 'node:crypto';
+import type { Queryable } from '../database.ts';
+import { type NewEvent, recordEvents } from './event.ts';
+
+export interface Consignment {
+  messageId: number;
+  organizationId: number;
+  domain: string;
+  envelopeFrom: string;
+  recipients: string[];
+  content: Buffer;
+  createdAt: Date;
+}
+
+export interface Refused {
+  recipient: string;
+  response: string;
+  /** SMTP reply code; undefined when the reason is ours. */
+  code: number | undefined;
+}
+
+/** Undefined: nothing is to be handed over any more; it was done, cancelled or held before. */
+export async function findConsignment(db: Queryable, messageId: number): Promise<Consignment | undefined> {
+  const { rows } = await db.query<Consignment>(
+    `select message.id              as "messageId",
+            message.organization_id as "organizationId",
+            domain.name             as domain,
+            message.envelope_from   as "envelopeFrom",
+            message.created_at      as "createdAt",
+            source.content,
+            array(select address from recipients
+                   where message_id = message.id and state = 'queued'
+                   order by id)     as recipients
+       from messages message
+       join domains domain         on domain.id = message.domain_id
+       join message_sources source on source.message_id = message.id
+      where message.id = $1 and message.handed_over_at is null`,
+    [messageId],
+  );
+  return rows[0] && rows[0].recipients.length > 0 ? rows[0] : undefined;
+}
+
+/** The mta has it; whom it refused is held. Inside a transaction; a second time it changes nothing. */
+export async function noteHandedOver(
+  tx: Queryable,
+  messageId: number,
+  refused: readonly Refused[],
+): Promise<void> {
+  await tx.query('update messages set handed_over_at = coalesce(handed_over_at, now()) where id = $1', [
+    messageId,
+  ]);
+  if (refused.length > 0) await holdRecipients(tx, messageId, refused);
+}
+
+/** Visibly stopped, with the reason on the timeline, until somebody decides. Inside a transaction. */
+export async function holdRecipients(
+  tx: Queryable,
+  messageId: number,
+  refused: readonly Refused[],
+): Promise<void> {
+  const occurredAt = new Date().toISOString();
+  await recordEvents(
+    tx,
+    refused.map(({ recipient, response, code }): NewEvent => {
+      const data = { response: response.slice(0, 1000), code: code ?? null, category: 'intake' };
+      return { id: holdId(messageId, recipient), messageId, recipient, type: 'held', occurredAt, data };
+    }),
+  );
+}
+
+/** How long the oldest message that the mta does not have yet has waited, in seconds; 0 when there is none. */
+export async function measureBacklog(db: Queryable): Promise<{ count: number; oldestSeconds: number }> {
+  const { rows } = await db.query<{ count: number; oldestSeconds: number }>(
+    `select count(*) as count,
+            coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as "oldestSeconds"
+       from messages
+      where handed_over_at is null and state = 'queued'`,
+  );
+  return rows[0] ?? { count: 0, oldestSeconds: 0 };
+}
+
+/** The same for each repetition, so that a job which runs again after a crash adds nothing (RFC 9562 5.8, version 8). */
+function holdId(messageId: number, recipient: string): string {
+  const hex = createHash('sha256').update(`hand-over held ${messageId} ${recipient}`).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}

@@ -1,0 +1,182 @@
+/** Messages: taken over together with the job that hands them to the mta, and what one can see of them. */
+import type { Queryable, Transaction } from '../database.ts';
+import { HAND_OVER } from '../jobs/queues.ts';
+import type { DomainCredential } from './api-token.ts';
+import { toStorable } from './event.ts';
+import type { State } from './state.ts';
+
+export interface NewMessage {
+  credential: Pick<DomainCredential, 'tokenId' | 'organizationId' | 'domainId'>;
+  source: 'http' | 'smtp';
+  /** SMTP: the gateway's id of the transaction. The same id is the same message. */
+  submissionId: string | null;
+  /** Empty: the null reverse-path. */
+  envelopeFrom: string;
+  recipients: { address: string; kind: 'to' | 'cc' | 'bcc' }[];
+  fromHeader: string;
+  subject: string | null;
+  messageId: string;
+  tags: string[];
+  content: Buffer;
+  /** What the timeline says about the acceptance. */
+  acceptance: object;
+}
+
+export interface Message {
+  id: number;
+  domainId: number;
+  domain: string;
+  state: State;
+  source: 'http' | 'smtp';
+  fromHeader: string;
+  subject: string | null;
+  messageId: string;
+  tags: string[];
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface Recipient {
+  address: string;
+  kind: 'to' | 'cc' | 'bcc';
+  state: State;
+  attempts: number;
+  response: string | null;
+  responseCode: number | null;
+  enhancedCode: string | null;
+  category: string | null;
+  mx: string | null;
+  stateAt: Date;
+}
+
+export interface MessageQuery {
+  domainId: number;
+  recipient: string | undefined;
+  before: number | undefined;
+  limit: number;
+}
+
+const selectMessage = `
+  select message.id,
+         message.domain_id   as "domainId",
+         domain.name         as domain,
+         message.state,
+         message.source,
+         message.from_header as "fromHeader",
+         message.subject,
+         message.message_id  as "messageId",
+         message.tags,
+         message.created_at  as "createdAt",
+         message.updated_at  as "updatedAt"
+    from messages message
+    join domains domain on domain.id = message.domain_id`;
+
+/**
+ * Message, source, recipients, the first event and the job, or nothing of it.
+ * @returns the message's id; the id it got the first time, when the submission is known
+ */
+export async function acceptMessage(tx: Transaction, message: NewMessage): Promise<number> {
+  const id = await insertMessage(tx, message);
+  if (id === undefined) return findSubmission(tx, message);
+  await tx.enqueue(HAND_OVER, { messageId: id });
+  return id;
+}
+
+/** Undefined: there is none, or it is another domain's. */
+export async function findMessage(
+  db: Queryable,
+  { id, domainId }: { id: number; domainId: number },
+): Promise<Message | undefined> {
+  const { rows } = await db.query<Message>(
+    `${selectMessage} where message.id = $1 and message.domain_id = $2`,
+    [id, domainId],
+  );
+  return rows[0];
+}
+
+/** Newest first. */
+export async function listMessages(
+  db: Queryable,
+  { domainId, recipient, before, limit }: MessageQuery,
+): Promise<Message[]> {
+  const { rows } = await db.query<Message>(
+    `${selectMessage}
+      where message.domain_id = $1
+        and ($2::bigint is null or message.id < $2)
+        and ($3::text is null or exists (select from recipients
+                                          where message_id = message.id and address = $3))
+      order by message.id desc
+      limit $4`,
+    [domainId, before ?? null, recipient ?? null, limit],
+  );
+  return rows;
+}
+
+/** In the order they were named. */
+export async function listRecipients(db: Queryable, messageId: number): Promise<Recipient[]> {
+  const { rows } = await db.query<Recipient>(
+    `select address, kind, state, attempts, response, category, mx,
+            response_code as "responseCode",
+            enhanced_code as "enhancedCode",
+            state_at      as "stateAt"
+       from recipients
+      where message_id = $1
+      order by id`,
+    [messageId],
+  );
+  return rows;
+}
+
+/** Undefined: the submission is known. One statement, because every round trip holds a connection. */
+async function insertMessage(tx: Queryable, message: NewMessage): Promise<number | undefined> {
+  const { tokenId, organizationId, domainId } = message.credential;
+  const { rows } = await tx.query<{ id: number }>(
+    `with message as (
+       insert into messages (organization_id, domain_id, token_id, source, submission_id, envelope_from, from_header,
+                             subject, message_id, tags, size_bytes)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+       on conflict (submission_id) do nothing
+         returning id
+     ), source as (
+       insert into message_sources (message_id, content)
+            select id, $12 from message
+     ), recipient as (
+       insert into recipients (message_id, address, kind)
+            select message.id, recipient.address, recipient.kind
+              from message, unnest($13::text[], $14::text[]) with ordinality as recipient (address, kind, ordinal)
+             order by ordinal
+     ), event as (
+       insert into events (id, message_id, type, occurred_at, data)
+            select gen_random_uuid(), id, 'accepted', now(), $15 from message
+     )
+     select id from message`,
+    [
+      organizationId,
+      domainId,
+      tokenId,
+      message.source,
+      message.submissionId,
+      message.envelopeFrom,
+      toStorable(message.fromHeader),
+      toStorable(message.subject),
+      toStorable(message.messageId),
+      toStorable(message.tags),
+      message.content.length,
+      message.content,
+      message.recipients.map((recipient) => recipient.address),
+      message.recipients.map((recipient) => recipient.kind),
+      JSON.stringify(toStorable(message.acceptance)),
+    ],
+  );
+  return rows[0]?.id;
+}
+
+async function findSubmission(tx: Queryable, { submissionId, credential }: NewMessage): Promise<number> {
+  const { rows } = await tx.query<{ id: number }>(
+    'select id from messages where submission_id = $1 and token_id = $2',
+    [submissionId, credential.tokenId],
+  );
+  const [row] = rows;
+  if (!row) throw new Error(`the submission ${submissionId} belongs to another token`);
+  return row.id;
+}

@@ -1,0 +1,25 @@
+/**
+ * JSON in, JSON out: anything else is 406 (contract 1.3), before a token is looked at. The real service refuses
+ * `Accept: *\/*` too; we take it, because Node's fetch and curl send it unasked.
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+const JSON_TYPE = /^application\/json\s*(;|$)/i;
+/** What of an Accept header lets JSON through; `q=0` would exclude it. */
+const ACCEPTS_JSON =
+  /(^|,)\s*(application\/json|application\/\*|\*\/\*)\s*(;(?!\s*q=0(\.0*)?\s*(,|$))[^,]*)?(,|$)/i;
+
+export async function requireJson(
+  { headers, method }: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply | undefined> {
+  const sends = method === 'POST' && headers['content-length'] !== '0' && hasBody(headers);
+  const isRightType = !sends || JSON_TYPE.test(headers['content-type'] ?? '');
+  const isAcceptable = ACCEPTS_JSON.test(headers.accept || '*/*');
+  if (isRightType && isAcceptable) return undefined;
+  return reply.code(406).send({ error: 'Invalid request format or content type' });
+}
+
+function hasBody(headers: FastifyRequest['headers']): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+}

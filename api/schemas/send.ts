@@ -1,0 +1,45 @@
+import Type from 'typebox';
+import { anyErrorSchema, errorSchema } from './replies.ts';
+
+const addresses = (description: string) => Type.Optional(Type.String({ description }));
+
+/** For the documentation: the request is read by mail/send-request.ts, whose errors are the contract's own. */
+const sendBodySchema = Type.Object({
+  from: Type.String({ description: "An address of the token's domain, with or without a name" }),
+  to: Type.String({ description: 'One address or a comma separated list of up to 50' }),
+  cc: addresses('As to'),
+  bcc: addresses('As to; not shown to anybody'),
+  subject: Type.Optional(Type.String()),
+  htmlbody: Type.Optional(Type.String({ description: 'Required without textbody' })),
+  textbody: Type.Optional(Type.String({ description: 'Required without htmlbody' })),
+  replyto: addresses('As to'),
+  inreplyto: Type.Optional(Type.String({ description: 'One message id' })),
+  references: Type.Optional(Type.String({ description: 'Message ids, separated by spaces' })),
+  list_unsubscribe: Type.Optional(
+    Type.String({ description: '<https://…>, <mailto:…> as the header has it' }),
+  ),
+  tags: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())])),
+  attachments: Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: Type.String(),
+        content: Type.String({ description: 'Base64' }),
+        content_type: Type.Optional(Type.String()),
+        cid: Type.Optional(Type.String({ description: 'Makes it inline' })),
+      }),
+    ),
+  ),
+});
+
+export const sendSchema = {
+  body: sendBodySchema,
+  response: {
+    200: Type.Object({ id: Type.Integer(), status: Type.Literal('pending') }),
+    400: anyErrorSchema,
+    401: errorSchema,
+    403: errorSchema,
+    406: errorSchema,
+    413: errorSchema,
+    503: errorSchema,
+  },
+};

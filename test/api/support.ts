@@ -1,0 +1,104 @@
+/** An api of its own for a test file: a migrated database, an app to inject into, and tenants to be. */
+import type { FastifyInstance, InjectOptions } from 'fastify';
+import { createApp } from '../../api/app.ts';
+import { createPool, inTransaction, type Store } from '../../api/database.ts';
+import { createProducer } from '../../api/jobs/producer.ts';
+import { migrate } from '../../api/migrate.ts';
+import { createDomainToken, createOrganizationToken } from '../../api/models/api-token.ts';
+import { generateDkimKeyPair, type KeyPair } from '../../api/models/dkim-key.ts';
+import { createDomain } from '../../api/models/domain.ts';
+import { createOrganization } from '../../api/models/organization.ts';
+import type { Settings } from '../../config/schema.ts';
+import { createLogger } from '../../lib/log.ts';
+import type { Contract } from '../../lib/rpc/contracts/contract.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { createTestSettings } from '../support/settings.ts';
+
+export const log = createLogger('test', { level: 'silent' });
+
+export interface Tenant {
+  organizationId: number;
+  organizationToken: string;
+  domainId: number;
+  domain: string;
+  tokenId: number;
+  token: string;
+}
+
+export interface TestApi {
+  app: FastifyInstance;
+  settings: Settings;
+  store: Store;
+  /** What was invalidated so far, as `contract {"param":…}`. */
+  invalidated: string[];
+  createTenant(options?: { domain?: string; isVerified?: boolean }): Promise<Tenant>;
+  close(): Promise<void>;
+}
+
+let keyPair: KeyPair | undefined;
+let count = 0;
+
+type Changes = Parameters<typeof createTestSettings>[0];
+
+export async function startTestApi(prefix: string, changes: Changes = {}): Promise<TestApi> {
+  const database = await createTestDatabase(prefix);
+  await migrate(database.url);
+  const settings = createTestSettings({ ...changes, database: { url: database.url } });
+  const invalidated: string[] = [];
+  const pool = createPool(settings);
+  const boss = await createProducer(pool, log);
+  const invalidator = {
+    invalidate: async (contract: Contract, params: unknown) =>
+      void invalidated.push(`${contract.name} ${JSON.stringify(params)}`),
+    close: async () => {},
+  };
+  const store = { pool, boss, invalidator };
+  const app = await createApp({ ...store, settings, log });
+  return {
+    app,
+    settings,
+    store,
+    invalidated,
+    createTenant: (options) => createTenant(store, settings, options),
+    async close() {
+      await app.close();
+      await boss.stop({ graceful: false });
+      await pool.end();
+      await database.drop();
+    },
+  };
+}
+
+async function createTenant(
+  store: Store,
+  settings: Settings,
+  { domain, isVerified = true }: { domain?: string; isVerified?: boolean } = {},
+): Promise<Tenant> {
+  count += 1;
+  const name = domain ?? `sender${count}.test`;
+  keyPair ??= await generateDkimKeyPair();
+  const pair = keyPair;
+  const organization = await createOrganization(store.pool, name);
+  const asked = { organizationId: organization.id, name, label: '', isVerified };
+  const result = await inTransaction(store, (tx) => createDomain(tx, asked, pair, settings.secrets.key));
+  if (!result.ok) throw new Error(result.reason);
+  const ids = { organizationId: organization.id, domainId: result.domain.id };
+  const { id: tokenId, token } = await createDomainToken(store.pool, { ...ids, name: 'test' });
+  const { token: organizationToken } = await createOrganizationToken(store.pool, { ...ids, name: 'test' });
+  return { ...ids, organizationToken, domain: name, tokenId, token };
+}
+
+/** A request to send; `payload` is merged into a valid one, undefined values take a field away. */
+export function sendRequest(tenant: Tenant, payload: object = {}, headers: object = {}): InjectOptions {
+  return {
+    method: 'POST',
+    url: '/api/v1/send',
+    headers: { 'mailpace-server-token': tenant.token, ...headers },
+    payload: { from: `a@${tenant.domain}`, to: 'b@example.com', textbody: 'Hello', ...payload },
+  };
+}
+
+export async function countRows({ store }: TestApi, table: string): Promise<number> {
+  const { rows } = await store.pool.query<{ count: number }>(`select count(*) from ${table}`);
+  return rows[0]?.count ?? -1;
+}
