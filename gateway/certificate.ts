@@ -1,0 +1,74 @@
+/**
+ * The certificate of the listeners: the operator's files, or outside production one that is made on the first run.
+ *
+ * Key and certificate of the made one lie in one file, which appears at once or not at all: a crash in between, or
+ * two gateways that start together, leave a pair that belongs together.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { generate } from 'selfsigned';
+
+const VALIDITY_YEARS = 10;
+
+export interface Certificate {
+  /** PEM chain */
+  cert: string;
+  /** PEM private key */
+  key: string;
+}
+
+export interface CertificateSettings {
+  certificateFile: string;
+  privateKeyFile: string;
+  /** Where a made certificate is kept, under `tls/` */
+  directory: string;
+  hostname: string;
+}
+
+/** Throws where a file cannot be read or written. */
+export async function loadCertificate(settings: CertificateSettings): Promise<Certificate> {
+  const { certificateFile, privateKeyFile, directory, hostname } = settings;
+  if (certificateFile && privateKeyFile) {
+    return { cert: readFileSync(certificateFile, 'utf8'), key: readFileSync(privateKeyFile, 'utf8') };
+  }
+  const file = join(directory, 'tls', 'self-signed.pem');
+  if (!existsSync(file)) await makeCertificate(file, hostname);
+  const pem = readFileSync(file, 'utf8');
+  return { cert: pem, key: pem }; // OpenSSL takes from a PEM file what it looks for
+}
+
+async function makeCertificate(file: string, hostname: string): Promise<void> {
+  const notAfterDate = new Date();
+  notAfterDate.setFullYear(notAfterDate.getFullYear() + VALIDITY_YEARS);
+  const { private: key, cert } = await generate([{ name: 'commonName', value: hostname }], {
+    keyType: 'rsa',
+    keySize: 2048,
+    algorithm: 'sha256',
+    notAfterDate,
+    extensions: [
+      {
+        name: 'subjectAltName',
+        altNames: [
+          { type: 2, value: hostname },
+          { type: 2, value: 'localhost' },
+          { type: 7, ip: '127.0.0.1' },
+        ],
+      },
+    ],
+  });
+  mkdirSync(join(file, '..'), { recursive: true, mode: 0o700 });
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
+  writeFileSync(draft, `${key.trim()}\n${cert.trim()}\n`, { mode: 0o600, flush: true });
+  chmodSync(draft, 0o600);
+  linkUnlessPresent(draft, file);
+  unlinkSync(draft);
+}
+
+function linkUnlessPresent(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+}

@@ -1,0 +1,50 @@
+/** The counters and gauges of the gateway. */
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+export interface GatewayMetrics {
+  /** Ends of DATA. outcome: accepted, deferred (4xx), refused (5xx), aborted (the client left) */
+  messages: Counter<'outcome'>;
+  /** outcome: ok, failed, unavailable */
+  authentications: Counter<'outcome'>;
+}
+
+export interface GaugeSources {
+  sessions(): number;
+  bufferedBytes(): number;
+}
+
+export function createGatewayMetrics(registry: Registry, sources: GaugeSources): GatewayMetrics {
+  const registers = [registry];
+  addGauge(registry, 'postern_gateway_sessions', 'SMTP sessions at the moment', sources.sessions);
+  addGauge(
+    registry,
+    'postern_gateway_buffered_bytes',
+    'Message bytes in memory at the moment',
+    sources.bufferedBytes,
+  );
+  return {
+    messages: new Counter({
+      name: 'postern_gateway_messages_total',
+      help: 'Messages that came in by SMTP, by outcome',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    authentications: new Counter({
+      name: 'postern_gateway_authentications_total',
+      help: 'SMTP AUTH attempts, by outcome',
+      labelNames: ['outcome'],
+      registers,
+    }),
+  };
+}
+
+function addGauge(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
+}

@@ -1,0 +1,57 @@
+/** Takes in one message: up to its last byte whatever is wrong with it, so that the next command is a command. */
+import type { Readable } from 'node:stream';
+import type { MemoryBudget } from './memory-budget.ts';
+import { type Reply, replies } from './replies.ts';
+import { WireCheck } from './wire-check.ts';
+
+export interface ReceiveLimits {
+  maxMessageBytes: number;
+  budget: MemoryBudget;
+}
+
+export type Received =
+  | {
+      ok: true;
+      message: Buffer;
+      /** Gives the message's memory back to the budget; to be called once it is handed on. */
+      release(): void;
+    }
+  | { ok: false; reply: Reply };
+
+/** Rejects when the client leaves before the end. */
+export async function receiveMessage(stream: Readable, limits: ReceiveLimits): Promise<Received> {
+  const { maxMessageBytes, budget } = limits;
+  const check = new WireCheck();
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let refusal: Reply | undefined;
+
+  const drop = () => {
+    budget.giveBack(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+    chunks.length = 0;
+  };
+  const keep = (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > maxMessageBytes) refusal = replies.messageTooLarge;
+    else if (!refusal && !budget.take(chunk.length)) refusal = replies.memoryFull;
+    if (refusal) return drop();
+    check.push(chunk);
+    chunks.push(chunk);
+  };
+
+  try {
+    for await (const chunk of stream) keep(chunk);
+  } catch (error) {
+    drop();
+    throw error;
+  }
+  const fault = check.end();
+  if (!refusal && fault) refusal = replies[fault];
+  if (refusal) {
+    drop();
+    return { ok: false, reply: refusal };
+  }
+  const message = Buffer.concat(chunks, bytes);
+  chunks.length = 0;
+  return { ok: true, message, release: () => budget.giveBack(bytes) };
+}

@@ -1,0 +1,64 @@
+/**
+ * The gateway process: SMTP submission (RFC 6409) for applications that speak SMTP rather than HTTP.
+ *
+ * Clients authenticate with an API token, over TLS only, and hand over messages in the name of the token's own
+ * domain. A message goes to the api byte for byte, Bcc aside, and 250 is said only after the api has committed it;
+ * while the api cannot be reached the answer is 451. Nothing is kept here: any number of gateways may run.
+ *
+ * Trusts: the api, by the service token. Trusts nothing a client sends.
+ * Never: offers AUTH without TLS, logs a password or a token, relays for anybody without a credential, takes a
+ * message with a bare CR, a bare LF or a NUL (SMTP smuggling).
+ * Standards: RFC 5321, 6409, 8314, 3207 (STARTTLS), 4954 (AUTH), 1870 (SIZE), 6152 (8BITMIME), 6531 (SMTPUTF8),
+ * 2920 (PIPELINING), 2034 and 3463 (enhanced codes).
+ * Settings: gateway.*, limits.*, hostname, api.url, redis.url, secrets.
+ */
+import { randomBytes } from 'node:crypto';
+import { Registry } from 'prom-client';
+import { loadSettings } from '../config/load.ts';
+import { createLogger } from '../lib/log.ts';
+import { startMonitor } from '../lib/monitor.ts';
+import { createRpcClient } from '../lib/rpc/client.ts';
+import { findCredential } from '../lib/rpc/contracts/credentials.ts';
+import { digestToken } from '../lib/secrets.ts';
+import { handleShutdown } from '../lib/shutdown.ts';
+import { loadCertificate } from './certificate.ts';
+import { createGateway } from './gateway.ts';
+
+const settings = loadSettings();
+const log = createLogger('gateway', settings.log);
+const shutdown = handleShutdown(log);
+const registry = new Registry();
+
+const rpc = createRpcClient({
+  url: settings.api.url,
+  serviceToken: settings.secrets.serviceToken,
+  redisUrl: settings.redis.url,
+  masterKey: settings.secrets.key,
+  log,
+  registry,
+});
+shutdown.add('rpc', () => rpc.close());
+
+const monitor = await startMonitor({
+  service: 'gateway',
+  port: settings.gateway.monitorPort,
+  registry,
+  checks: { api: checkApi },
+});
+shutdown.add('monitor', () => monitor.close());
+
+const certificate = await loadCertificate({
+  ...settings.gateway,
+  directory: settings.directory,
+  hostname: settings.hostname,
+});
+const gateway = createGateway({ settings, certificate, rpc, log, registry });
+shutdown.add('gateway', () => gateway.close());
+log.info({ ports: await gateway.listen() }, 'gateway.started');
+
+/** A token nobody has is in no cache: only the api itself can say so. */
+async function checkApi(): Promise<void> {
+  const digest = digestToken(randomBytes(32).toString('hex'));
+  const result = await rpc.call(findCredential, { params: { digest } });
+  if (!result.ok && result.reason !== 'not_found') throw new Error(`the api's RPC is ${result.reason}`);
+}

@@ -1,0 +1,78 @@
+/** DATA: takes a message in, judges it, and hands it to the api. 250 stands for the api's commit, nothing less. */
+import type { SMTPServerDataStream, SMTPServerSession } from 'smtp-server';
+import { normalizeAddress } from '../lib/mail/address.ts';
+import { removeFields } from '../lib/mail/header-block.ts';
+import { createSubmission, type Submission } from '../lib/rpc/contracts/submissions.ts';
+import { type GatewayContext, stateOf, transactionIdOf } from './context.ts';
+import { judgeMessage } from './message-policy.ts';
+import { receiveMessage } from './receive-message.ts';
+import { type Reply, replies, withText } from './replies.ts';
+
+/** RFC 5322 3.6.3: who else got it is nobody's business. */
+const BLIND_FIELDS = ['bcc', 'resent-bcc'];
+
+/** What a refusal of the api (contract createSubmission) means to the client; `withReason` shows the api's text. */
+const refusalReplies: Readonly<Record<string, { reply: Reply; withReason: boolean }>> = {
+  credential_revoked: { reply: replies.credentialRevoked, withReason: false },
+  sender_not_allowed: { reply: replies.senderNotAllowed, withReason: false },
+  sending_refused: { reply: replies.sendingRefused, withReason: true },
+  message_invalid: { reply: replies.messageInvalid, withReason: true },
+  message_too_large: { reply: replies.messageTooLarge, withReason: false },
+  body_too_large: { reply: replies.messageTooLarge, withReason: false },
+};
+
+/** The reply to the final dot. Reads the stream to its end whatever it holds. */
+export async function submit(
+  stream: SMTPServerDataStream,
+  session: SMTPServerSession,
+  context: GatewayContext,
+): Promise<Reply> {
+  const received = await receiveMessage(stream, context);
+  if (!received.ok) return received.reply;
+  try {
+    const { credential } = stateOf(session);
+    if (!credential) return replies.authenticationRequired;
+    return (
+      judgeMessage(received.message, credential.domain) ??
+      (await handOver(createSubmissionBody(received.message, credential.tokenId, session), context))
+    );
+  } finally {
+    received.release();
+  }
+}
+
+function createSubmissionBody(message: Buffer, tokenId: number, session: SMTPServerSession): Submission {
+  const { mailFrom, rcptTo } = session.envelope;
+  return {
+    submissionId: transactionIdOf(session),
+    tokenId,
+    envelope: {
+      from: (mailFrom && normalizeAddress(mailFrom.address)) || '',
+      to: rcptTo.flatMap(({ address }) => normalizeAddress(address) ?? []),
+    },
+    message: removeFields(message, BLIND_FIELDS).toString('base64'),
+    client: {
+      address: session.remoteAddress,
+      helo: String(session.hostNameAppearsAs),
+      tls: stateOf(session).tls,
+    },
+  };
+}
+
+async function handOver(submission: Submission, { rpc, log }: GatewayContext): Promise<Reply> {
+  const { submissionId, tokenId, envelope, client } = submission;
+  const result = await rpc.call(createSubmission, { params: {}, body: submission, requestId: submissionId });
+  const facts = { submissionId, tokenId, recipients: envelope.to.length, client: client.address };
+  if (result.ok) {
+    const { messageId } = result.value;
+    log.info({ ...facts, messageId }, 'message.accepted');
+    return withText(replies.queued, `${replies.queued.text} ${messageId}`);
+  }
+  const refusal = result.reason === 'refused' ? refusalReplies[result.code] : undefined;
+  if (!refusal || result.reason !== 'refused') {
+    log.error({ ...facts, result }, 'message.not_taken_over');
+    return replies.notTakenOver;
+  }
+  log.info({ ...facts, code: result.code }, 'message.refused');
+  return refusal.withReason ? withText(refusal.reply, result.message) : refusal.reply;
+}

@@ -1,0 +1,6 @@
+import { readStack } from '../support/stack.ts';
+import { describeDialogs } from './runner.ts';
+
+describe('dialogs with the running gateway', () => {
+  describeDialogs(readStack);
+});

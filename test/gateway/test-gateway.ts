@@ -1,0 +1,132 @@
+/** A gateway with its listeners on free ports, and an api behind it that knows one token, over real RPC. */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Fastify from 'fastify';
+import { Registry } from 'prom-client';
+import { loadCertificate } from '../../gateway/certificate.ts';
+import { createGateway, type Gateway } from '../../gateway/gateway.ts';
+import { createLogger, type Logger } from '../../lib/log.ts';
+import { createRpcClient } from '../../lib/rpc/client.ts';
+import { type Credential, findCredential } from '../../lib/rpc/contracts/credentials.ts';
+import { createSubmission, type Submission } from '../../lib/rpc/contracts/submissions.ts';
+import { createInvalidator } from '../../lib/rpc/invalidation.ts';
+import { registerContract, requireServiceToken, rpcServerOptions } from '../../lib/rpc/server.ts';
+import { digestToken } from '../../lib/secrets.ts';
+import type { DialogTarget } from '../dialogs/runner.ts';
+import { testRedisUrl } from '../support/postgres.ts';
+import { createTestSettings } from '../support/settings.ts';
+
+export interface TestGateway {
+  target: DialogTarget;
+  registry: Registry;
+  gateway: Gateway;
+  api: TestApi;
+  close(): Promise<void>;
+}
+
+export interface TestApi {
+  /** What came in, oldest first */
+  submissions: Submission[];
+  /** Null: the token is revoked. A change is published as the api does it. */
+  setCredential(credential: Credential | null): Promise<void>;
+  /** Replaces what the api answers to a submission; throwing is an answer too. */
+  onSubmission: (submission: Submission) => Promise<{ messageId: number }>;
+  /** From now on nobody listens. */
+  stop(): Promise<void>;
+}
+
+type GatewaySettings = ReturnType<typeof createTestSettings>['gateway'];
+
+export interface TestGatewayOptions {
+  gateway?: Partial<GatewaySettings>;
+  maxMessageBytes?: number;
+  log?: Logger;
+}
+
+export const testCredential: Credential = {
+  tokenId: 7,
+  organizationId: 1,
+  domainId: 3,
+  domain: 'shop.example',
+  refusal: null,
+};
+
+export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const log = options.log ?? createLogger('gateway', { level: 'silent' });
+  const settings = createTestSettings({
+    gateway: { starttlsPort: 0, tlsPort: 0, alternativePort: 0, ...options.gateway },
+    ...(options.maxMessageBytes ? { limits: { maxMessageBytes: options.maxMessageBytes } } : {}),
+  });
+  const { serviceToken, key } = settings.secrets;
+  const redisUrl = testRedisUrl();
+  const token = randomBytes(20).toString('hex');
+  const { url, api, close: closeApi } = await startTestApi({ token, serviceToken, redisUrl, log });
+  const rpc = createRpcClient({ url, serviceToken, redisUrl, masterKey: key, log });
+
+  const directory = mkdtempSync(join(tmpdir(), 'postern-gateway-'));
+  const certificate = await loadCertificate({ ...settings.gateway, directory, hostname: settings.hostname });
+  const registry = new Registry();
+  const gateway = createGateway({ settings, certificate, rpc, log, registry });
+  const ports = await gateway.listen();
+
+  return {
+    target: { smtp: { host: settings.gateway.host, ...ports }, token, domain: testCredential.domain },
+    registry,
+    gateway,
+    api,
+    async close() {
+      await gateway.close();
+      await rpc.close();
+      await closeApi();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+interface ApiOptions {
+  token: string;
+  serviceToken: string;
+  redisUrl: string;
+  log: Logger;
+}
+
+async function startTestApi({ token, serviceToken, redisUrl, log }: ApiOptions) {
+  const digest = digestToken(token);
+  const invalidator = createInvalidator({ redisUrl, log });
+  let credential: Credential | null = testCredential;
+
+  const fastify = Fastify({ ...rpcServerOptions, forceCloseConnections: true });
+  fastify.addHook('onRequest', requireServiceToken(serviceToken));
+  registerContract(fastify, findCredential, async ({ params }) =>
+    params.digest === digest ? credential : null,
+  );
+  registerContract(
+    fastify,
+    createSubmission,
+    async ({ body }) => {
+      api.submissions.push(body);
+      return api.onSubmission(body);
+    },
+    { maxBodyBytes: 64 * 1024 * 1024 },
+  );
+  const api: TestApi = {
+    submissions: [],
+    async setCredential(changed) {
+      credential = changed;
+      await invalidator.invalidate(findCredential, { digest });
+      await new Promise((resolve) => setTimeout(resolve, 50)); // for the message to reach the client's memory
+    },
+    onSubmission: async () => ({ messageId: 41 + api.submissions.length }),
+    stop: () => fastify.close(),
+  };
+  await fastify.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = fastify.server.address() as AddressInfo;
+  const close = async () => {
+    await fastify.close();
+    await invalidator.close();
+  };
+  return { url: `http://127.0.0.1:${port}`, api, close };
+}
