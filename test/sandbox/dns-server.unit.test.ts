@@ -27,7 +27,7 @@ describe('the DNS server of the sandbox', () => {
     ]);
     assert.deepEqual(await resolver.resolve4('mx.example.test'), ['127.0.0.1']);
     assert.deepEqual(await resolver.resolveTxt('_dmarc.example.test'), [['v=DMARC1; p=none']]);
-    assert.deepEqual(await resolver.reverse('127.0.0.1'), ['postern.test']);
+    assert.deepEqual(await resolver.resolvePtr('1.0.0.127.in-addr.arpa'), ['postern.test']);
   });
 
   it('tells no data, no such name, failure and silence apart', async () => {

@@ -85,11 +85,13 @@ export function compose({ subject = 'Hello', body = 'Text\r\n', to = 'anybody@ex
 }
 
 export async function sign(message: string, selector = SELECTOR): Promise<string> {
-  const { signatures } = await dkimSign(message, {
+  const signature = {
     canonicalization: 'relaxed/relaxed',
     signingDomain: SENDER_DOMAIN,
     selector,
     privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-  });
+  };
+  // Its types want at the top what the function reads from signatureData only.
+  const { signatures } = await dkimSign(message, { ...signature, signatureData: [signature] });
   return `${signatures}${message}`;
 }
