@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { behaviours } from '../../sandbox/behaviours.ts';
 import { mxAddresses } from '../../sandbox/domains.ts';
 import { compose, deliver, SENDER_DOMAIN, startTestSandbox, type TestSandbox } from './support.ts';
@@ -102,6 +104,42 @@ describe('the MX of the sandbox', () => {
     const [two] = await list('TWO@example.test');
     assert.equal(one?.id, two?.id);
     assert.deepEqual(one?.envelope, { from: '', to });
+  });
+
+  it('announces what it can, greets at once, and asks nobody to log in', async () => {
+    const client = connect(sandbox.smtpPort, '127.0.0.1');
+    const startedAt = performance.now();
+    const [greeting] = await once(client, 'data');
+    assert.ok(performance.now() - startedAt < 90, 'the greeting was held back');
+    assert.match(String(greeting), /^220 postern\.test ESMTP/);
+    client.write('EHLO client.test\r\n');
+    const [features] = await once(client, 'data');
+    client.destroy();
+    assert.deepEqual(
+      String(features)
+        .trim()
+        .split('\r\n')
+        .map((line) => line.slice(4))
+        .slice(1),
+      ['PIPELINING', '8BITMIME', 'SMTPUTF8', 'STARTTLS', 'SIZE 67108864'],
+    );
+  });
+
+  it('keeps nothing of a message whose client left before its end', async () => {
+    const client = connect(sandbox.smtpPort, '127.0.0.1');
+    client.write('EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<left@example.test>\r\nDATA\r\nSubject: half');
+    for await (const reply of client) {
+      if (String(reply).includes('354 ')) break; // which destroys the socket
+    }
+    await deliver(sandbox, { raw: compose(), to: 'after@example.test' });
+    assert.deepEqual(await list('left@example.test'), []);
+    assert.equal((await list('after@example.test')).length, 1);
+  });
+
+  it('takes addresses beyond ASCII (RFC 6531)', async () => {
+    await deliver(sandbox, { raw: compose(), to: 'jürgen@bücher.test' });
+    const [message] = await list('jürgen@xn--bcher-kva.test');
+    assert.deepEqual(message?.envelope.to, ['jürgen@xn--bcher-kva.test']);
   });
 
   it('takes 200 connections at a time', async () => {
