@@ -15,7 +15,7 @@ import { createGatewayMetrics } from './metrics.ts';
 import { SubmissionServer } from './submission-server.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 30_000;
-const MAX_ERRORS = 50;
+const MAX_ERRORS = 100;
 /** Within the ten seconds a process has to end (lib/shutdown.ts). */
 const DRAIN_MS = 8_000;
 const DRAIN_POLL_MS = 50;
