@@ -26,6 +26,8 @@ export interface GatewayOptions {
   rpc: Pick<RpcClient, 'call'>;
   log: Logger;
   registry: Registry;
+  /** How long a TLS handshake may take, however slowly it drips in (TL-8) */
+  handshakeTimeoutMs?: number;
 }
 
 export interface Gateway {
@@ -69,7 +71,7 @@ interface Servers {
 }
 
 function createServers(options: GatewayOptions, admission: Admission): Servers {
-  const { settings, certificate, rpc, log, registry } = options;
+  const { settings, rpc, log, registry, handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS } = options;
   const { gateway, limits, hostname } = settings;
   const budget = new MemoryBudget(gateway.maxBufferedBytes);
   const metrics = createGatewayMetrics(registry, {
@@ -79,17 +81,20 @@ function createServers(options: GatewayOptions, admission: Admission): Servers {
   const { maxMessageBytes, maxEnvelopeRecipients: maxRecipients } = limits;
   const { maxAuthenticationFailures } = gateway;
   const context: GatewayContext = { rpc, log, metrics, budget, maxMessageBytes, maxAuthenticationFailures };
-  const connection = { ...gateway, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS, maxErrors: MAX_ERRORS };
-  const common = { hostname, tls: createTlsOptions(certificate), maxRecipients, connection, context };
+  const connection = { ...gateway, handshakeTimeoutMs, maxErrors: MAX_ERRORS };
+  const common = { hostname, tls: createTlsOptions(options), maxRecipients, connection, context };
   return {
     starttls: new SubmissionServer({ ...common, hasTls: false }),
     tls: new SubmissionServer({ ...common, hasTls: true }),
   };
 }
 
-function createListeners(servers: Servers, admission: Admission, { certificate, log }: GatewayOptions) {
-  const handshakes = createTlsServer(createTlsOptions(certificate), (socket) => servers.tls.start(socket));
-  handshakes.on('tlsClientError', (error) => log.debug({ err: error }, 'handshake.failed'));
+function createListeners(servers: Servers, admission: Admission, options: GatewayOptions) {
+  const handshakes = createTlsServer(createTlsOptions(options), (socket) => servers.tls.start(socket));
+  handshakes.on('tlsClientError', (error, socket) => {
+    options.log.debug({ err: error }, 'handshake.failed');
+    socket.destroy(); // Node leaves it open
+  });
   const acceptPlain = (socket: Socket) =>
     admission.admit(socket, { canReply: true }, (leave) => servers.starttls.start(socket, leave));
   const acceptTls = (socket: Socket) =>
@@ -102,13 +107,15 @@ function createListeners(servers: Servers, admission: Admission, { certificate, 
 }
 
 /** RFC 8996: nothing under TLS 1.2. Renegotiation serves nobody here (TL-7). */
-function createTlsOptions({ cert, key }: Certificate): TlsOptions {
+function createTlsOptions({
+  certificate,
+  handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS,
+}: GatewayOptions): TlsOptions {
   return {
-    cert,
-    key,
+    ...certificate,
     minVersion: 'TLSv1.2',
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    handshakeTimeout: handshakeTimeoutMs,
   };
 }
 

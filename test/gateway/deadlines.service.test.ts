@@ -80,10 +80,20 @@ describe('deadlines (RS-1)', () => {
     assert.equal(await client.readReply(), '250 2.0.0 Ok: queued as 9');
   });
 
-  it('TL-8: a handshake that is never finished holds up nobody else', async () => {
-    const { smtp } = await start({});
-    client = await DialogClient.open(smtp.host, smtp.tls, { tls: false });
-    await client.send(Buffer.from([0x16, 0x03, 0x01]));
-    await expectAlive(started.target);
-  });
+  for (const listener of ['tls', 'starttls'] as const) {
+    it(`TL-8: end a handshake that is never finished at ${listener}, and hold up nobody else`, async () => {
+      const target = await start({ handshakeTimeoutMs: 300 });
+      client = await DialogClient.open(target.smtp.host, target.smtp[listener], { tls: false });
+      if (listener === 'starttls') {
+        assert.match(await client.readReply(), /^220 /);
+        await client.send('EHLO client.example\r\n');
+        assert.match(await client.readReply(), /^250-/);
+        await client.send('STARTTLS\r\n');
+        assert.match(await client.readReply(), /^220 /);
+      }
+      await client.sendSlowly(Buffer.from([0x16, 0x03, 0x01]), 1);
+      await expectAlive(target);
+      await client.expectClosed();
+    });
+  }
 });

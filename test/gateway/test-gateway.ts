@@ -44,6 +44,7 @@ export interface TestGatewayOptions {
   gateway?: Partial<GatewaySettings>;
   maxMessageBytes?: number;
   log?: Logger;
+  handshakeTimeoutMs?: number;
 }
 
 export const testCredential: Credential = {
@@ -69,7 +70,11 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   const directory = mkdtempSync(join(tmpdir(), 'postern-gateway-'));
   const certificate = await loadCertificate({ ...settings.gateway, directory, hostname: settings.hostname });
   const registry = new Registry();
-  const gateway = createGateway({ settings, certificate, rpc, log, registry });
+  const { handshakeTimeoutMs } = options;
+  const gateway = createGateway({
+    ...{ settings, certificate, rpc, log, registry },
+    ...(handshakeTimeoutMs ? { handshakeTimeoutMs } : {}),
+  });
   const ports = await gateway.listen();
 
   return {
