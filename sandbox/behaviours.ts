@@ -104,13 +104,21 @@ export function findBehaviour(address: string): Behaviour {
   return behaviours[name ?? 'deliver'] ?? { meaning: 'Accepted' };
 }
 
-/** Remembers who was tried when: what `defer-once` and `greylist` depend on. */
+/** Remembers who was tried when, and what tests have scripted. */
 export class RecipientAttempts {
   #attempts = new LRUCache<string, { count: number; firstAt: number }>({ max: MAX_REMEMBERED_RECIPIENTS });
+  #scripts = new LRUCache<string, Reply[]>({ max: MAX_REMEMBERED_RECIPIENTS });
+
+  /** The next attempts get these refusals, one each; after them the local part decides again. */
+  script(address: string, refusals: Reply[]): void {
+    this.#scripts.set(address.toLowerCase(), [...refusals]);
+  }
 
   /** Counts an attempt. @returns the refusal of RCPT TO, if it is one */
   refusal(address: string, behaviour: Behaviour, now = Date.now()): Reply | undefined {
     const key = address.toLowerCase();
+    const scripted = this.#scripts.get(key)?.shift();
+    if (scripted) return scripted;
     const { count, firstAt } = this.#attempts.get(key) ?? { count: 0, firstAt: now };
     this.#attempts.set(key, { count: count + 1, firstAt });
     if (behaviour.forAttempts !== undefined && count >= behaviour.forAttempts) return undefined;

@@ -4,6 +4,7 @@ import fastify from 'fastify';
 import Type from 'typebox';
 import type { Logger } from '../lib/log.ts';
 import { type Check, checkHealth } from '../lib/monitor.ts';
+import type { RecipientAttempts } from './behaviours.ts';
 import type { Mailbox } from './mailbox.ts';
 import { CONTENT_SECURITY_POLICY, mailboxPage, messagePage, STYLE } from './pages.ts';
 
@@ -34,15 +35,26 @@ const filterSchema = Type.Object({
   subject: Type.Optional(Type.String({ maxLength: 1000 })),
 });
 
+const addressSchema = Type.Object({ address: Type.String({ minLength: 3, maxLength: 320 }) });
+const refusalsSchema = Type.Array(
+  Type.Object({
+    code: Type.Integer({ minimum: 400, maximum: 599 }),
+    enhanced: Type.String({ pattern: '^[45]\\.[0-9]{1,3}\\.[0-9]{1,3}$' }),
+    text: Type.String({ pattern: '^[ -~]{1,500}$' }),
+  }),
+  { maxItems: 100 },
+);
+
 const notFound = { error: 'No such message' };
 
 export interface HttpOptions {
   mailbox: Mailbox;
+  attempts: RecipientAttempts;
   checks: Record<string, Check>;
   log: Logger;
 }
 
-export function createHttp({ mailbox, checks, log }: HttpOptions) {
+export function createHttp({ mailbox, attempts, checks, log }: HttpOptions) {
   const http = fastify({
     logger: false,
     forceCloseConnections: true,
@@ -84,6 +96,15 @@ export function createHttp({ mailbox, checks, log }: HttpOptions) {
     if (!message) return reply.status(404).send(notFound);
     return reply.type('message/rfc822').send(message.raw);
   });
+
+  http.put(
+    '/recipients/:address/refusals',
+    { schema: { params: addressSchema, body: refusalsSchema, response: { 204: Type.Null() } } },
+    async (request, reply) => {
+      attempts.script(request.params.address, request.body);
+      return reply.status(204).send(null);
+    },
+  );
 
   http.get('/', { schema: { querystring: filterSchema } }, async (request, reply) => {
     const { recipient } = request.query;

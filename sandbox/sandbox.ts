@@ -38,9 +38,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const zone = createZone({ hostname, address: host, findDkimRecord });
   const resolve = createResolver(zone);
   const mailbox = new Mailbox();
+  const attempts = new RecipientAttempts();
   const reception = createReception({
     mailbox,
-    attempts: new RecipientAttempts(),
+    attempts,
     verify: (arrival) => verifyAuthentication(arrival, { resolve, hostname, log }),
     log,
     ...(sleep && { sleep }),
@@ -49,7 +50,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const dns = await startDnsServer({ host, port: options.dnsPort, zone, log });
   const mx = await startMx({ host, port: options.smtpPort, hostname, reception, log });
   const checks = { dns: () => checkDns(host, dns.port), smtp: () => checkSmtp(host, mx.port) };
-  const http = createHttp({ mailbox, checks, log });
+  const http = createHttp({ mailbox, attempts, checks, log });
   await http.listen({ host, port: options.httpPort });
   return {
     dnsPort: dns.port,

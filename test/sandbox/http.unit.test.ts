@@ -81,6 +81,27 @@ describe('the mailbox over HTTP', () => {
     }
   });
 
+  it('lets a test script the refusals of a recipient', async () => {
+    const script = (refusals: unknown) =>
+      fetch(sandbox.url('/recipients/scripted@example.test/refusals'), {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(refusals),
+      });
+    const send = () => deliver(sandbox, { raw: compose(), to: 'Scripted@example.test' });
+    const refusals = [
+      { code: 450, enhanced: '4.2.1', text: 'Busy' },
+      { code: 550, enhanced: '5.2.1', text: 'Disabled' },
+    ];
+    assert.equal((await script(refusals)).status, 204);
+    await assert.rejects(send(), { response: '450 4.2.1 Busy' });
+    await assert.rejects(send(), { response: '550 5.2.1 Disabled' });
+    assert.match(await send(), /^250 /);
+    for (const bad of [{ code: 250 }, { enhanced: '2.0.0' }, { text: 'a\r\nb' }]) {
+      assert.equal((await script([{ code: 450, enhanced: '4.0.0', text: 'x', ...bad }])).status, 400);
+    }
+  });
+
   it('forgets everything on DELETE', async () => {
     await deliver(sandbox, { raw: compose(), to: 'gone@example.test' });
     assert.notEqual((await list()).length, 0);

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { Resolver } from 'node:dns/promises';
 import { on, once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createApi } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,20 +51,40 @@ describe('the process of the sandbox', () => {
     });
   }
 
-  it('starts without Redis and api, is healthy, and ends on SIGTERM', async () => {
+  it('starts without Redis, asks the api for DKIM records, and ends on SIGTERM', async () => {
     const [dns, smtp, http, nobody] = await freePorts(4);
-    const child = start(`[sandbox]\ndnsPort = ${dns}\nsmtpPort = ${smtp}\nhttpPort = ${http}\n`, {
-      POSTERN_ENV: 'test',
-      REDIS_URL: `redis://127.0.0.1:${nobody}/0`,
-    });
+    const asked: (string | undefined)[] = [];
+    const api = createApi((request, response) => {
+      asked.push(request.url, request.headers.authorization);
+      response.setHeader('content-type', 'application/json').end('{"value":"v=DKIM1; p=abc"}');
+    }).listen(0, '127.0.0.1');
+    await once(api, 'listening');
+    const child = start(
+      `[sandbox]\ndnsPort = ${dns}\nsmtpPort = ${smtp}\nhttpPort = ${http}\n
+       [api]\nurl = "http://127.0.0.1:${portOf(api)}"\n`,
+      {
+        POSTERN_ENV: 'test',
+        POSTERN_SERVICE_TOKEN: 'a-service-token-of-this-test',
+        REDIS_URL: `redis://127.0.0.1:${nobody}/0`,
+      },
+    );
     const ended = once(child, 'exit');
     for await (const line of on(child.stdout, 'data')) {
       if (String(line).includes('sandbox.started')) break;
     }
-    const health = await fetch(`http://127.0.0.1:${http}/health`);
-    assert.equal(health.status, 200, await health.text());
+
+    const resolver = new Resolver();
+    resolver.setServers([`127.0.0.1:${dns}`]);
+    assert.deepEqual(await resolver.resolveTxt('s1._domainkey.sender.test'), [['v=DKIM1; p=abc']]);
+    assert.deepEqual(asked, [
+      '/rpc/v1/domains/sender.test/dkim_records/s1',
+      'Bearer a-service-token-of-this-test',
+    ]);
+    assert.equal((await fetch(`http://127.0.0.1:${http}/health`)).status, 200);
     child.kill('SIGTERM');
     assert.deepEqual(await ended, [0, null]);
+    api.closeAllConnections();
+    api.close();
   });
 });
 
