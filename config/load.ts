@@ -121,6 +121,7 @@ function findConflicts(settings: Settings): string[] {
     ['mta.controlPort', mta.controlPort],
     ['inbound.port', inbound.port],
     ['inbound.monitorPort', inbound.monitorPort],
+    ['sandbox.dnsPort', sandbox.dnsPort], // over TCP as well
     ['sandbox.smtpPort', sandbox.smtpPort],
     ['sandbox.httpPort', sandbox.httpPort],
   ];
