@@ -1,5 +1,6 @@
 /** Takes in one message: up to its last byte whatever is wrong with it, so that the next command is a command. */
 import type { Readable } from 'node:stream';
+import { GrowingBuffer } from './growing-buffer.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { type Reply, replies } from './replies.ts';
 import { WireCheck } from './wire-check.ts';
@@ -22,21 +23,24 @@ export type Received =
 export async function receiveMessage(stream: Readable, limits: ReceiveLimits): Promise<Received> {
   const { maxMessageBytes, budget } = limits;
   const check = new WireCheck();
-  const chunks: Buffer[] = [];
+  const message = new GrowingBuffer();
   let bytes = 0;
   let refusal: Reply | undefined;
 
   const drop = () => {
-    budget.giveBack(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-    chunks.length = 0;
+    budget.giveBack(message.length);
+    message.clear();
   };
   const keep = (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > maxMessageBytes) refusal = replies.messageTooLarge;
     else if (!refusal && !budget.take(chunk.length)) refusal = replies.memoryFull;
-    if (refusal) return drop();
+    if (refusal) {
+      drop();
+      return;
+    }
     check.push(chunk);
-    chunks.push(chunk);
+    message.append(chunk);
   };
 
   try {
@@ -51,7 +55,5 @@ export async function receiveMessage(stream: Readable, limits: ReceiveLimits): P
     drop();
     return { ok: false, reply: refusal };
   }
-  const message = Buffer.concat(chunks, bytes);
-  chunks.length = 0;
-  return { ok: true, message, release: () => budget.giveBack(bytes) };
+  return { ok: true, message: message.bytes(), release: drop };
 }
