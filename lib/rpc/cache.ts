@@ -113,11 +113,11 @@ export function createCache({ redisUrl, sealKey, log, metrics }: CacheOptions): 
 
     const fetchedAt = Date.now();
     const answer = await fetch();
-    if (flight.isDisowned) {
+    const fetched = toEntry(answer, fetchedAt);
+    if (fetched && flight.isDisowned) {
       if (!isFound) resolve(lookAgain(lookup, answer));
       return;
     }
-    const fetched = toEntry(answer, fetchedAt);
     if (fetched) {
       remember(key, fetched);
       if (lease) void store.write(contract, key, fetched, lease);

@@ -43,8 +43,9 @@ export function subscribeToInvalidations(options: SubscriptionOptions): Subscrip
     );
   });
   redis.on('close', () => {
-    if (isLive) log.warn('rpc.subscription_lost');
+    if (!isLive) return; // a failed attempt to connect again
     isLive = false;
+    log.warn('rpc.subscription_lost');
     onLost();
   });
 

@@ -131,6 +131,16 @@ describe('invalidation', () => {
     assert.equal(await early, 'not_found');
   });
 
+  it('does not make a look-up that failed ask again', async () => {
+    const release = hold();
+    const asked = find();
+    await until(() => api.requests === 1);
+    await invalidate();
+    await api.stop();
+    release();
+    assert.equal(await asked, 'unavailable');
+  });
+
   it('of a row that never rests ends: the look-up answers after a few restarts', async () => {
     held = sleep(30);
     const timer = setInterval(() => {

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -119,31 +120,54 @@ export async function until(condition: () => Promise<boolean> | boolean, timeout
 
 export interface PrivateRedis {
   url: string;
-  process: ChildProcess;
+  /** SIGSTOP and SIGCONT */
+  signal(name: NodeJS.Signals): void;
+  /** SIGKILL; what it has not saved is gone. */
+  kill(): Promise<void>;
+  /** Loads what was saved. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** A Redis that a test may stop and kill. */
-export async function startPrivateRedis(
-  port = 30_000 + Math.floor(Math.random() * 20_000),
-): Promise<PrivateRedis> {
+/** A Redis that a test may hurt. */
+export async function startPrivateRedis(): Promise<PrivateRedis> {
   const directory = await mkdtemp(join(tmpdir(), 'postern-redis-'));
-  const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-  const child = spawn('redis-server', [...options, '--dir', directory], { stdio: 'ignore' });
+  const port = await findFreePort();
   const url = `redis://127.0.0.1:${port}/0`;
-  const probe = new Redis(url, { retryStrategy: () => 50, maxRetriesPerRequest: null });
-  probe.on('error', () => {});
-  await probe.ping();
-  probe.disconnect();
+  const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory];
+  let child: ChildProcess;
+
+  async function start(): Promise<void> {
+    child = spawn('redis-server', options, { stdio: 'ignore' });
+    const probe = new Redis(url, { retryStrategy: () => 50, maxRetriesPerRequest: null });
+    probe.on('error', () => {});
+    await probe.ping();
+    probe.disconnect();
+  }
+  async function kill(): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+
+  await start();
   return {
     url,
-    process: child,
+    signal: (name) => void child.kill(name),
+    kill,
+    restart: start,
     async stop() {
-      if (child.exitCode === null && child.signalCode === null) {
-        child.kill('SIGKILL');
-        await once(child, 'exit');
-      }
+      await kill();
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }
