@@ -1,12 +1,9 @@
 /** The database servers of an installation, once started: reachable, and with the databases of ours in them. */
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import type { Settings } from '../../config/schema.ts';
-import { nodeBinary, projectRoot } from './installation.ts';
+import { runProgram } from './programs.ts';
 import type { OwnPostgres } from './servers.ts';
 import { StepFailure } from './steps.ts';
 
@@ -15,10 +12,10 @@ const START_DEADLINE_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 
 /** Waits until our own Postgres answers, and creates the databases it lacks. */
-export async function createDatabases(server: OwnPostgres): Promise<void> {
+export async function createDatabases(server: OwnPostgres, signal: AbortSignal): Promise<void> {
   const url = new URL('postgres://127.0.0.1/postgres');
   Object.assign(url, { port: String(server.port), username: server.user, password: server.password });
-  const client = await waitFor('postgres', () => connect(url.href));
+  const client = await waitFor('postgres', signal, () => connect(url.href));
   try {
     for (const name of server.databases) {
       const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
@@ -30,8 +27,8 @@ export async function createDatabases(server: OwnPostgres): Promise<void> {
 }
 
 /** Redis is a cache: it need only answer. */
-export async function waitForRedis(url: string): Promise<void> {
-  await waitFor('redis', async () => {
+export async function waitForRedis(url: string, signal: AbortSignal): Promise<void> {
+  await waitFor('redis', signal, async () => {
     const redis = new Redis(url, {
       lazyConnect: true,
       retryStrategy: null,
@@ -48,25 +45,19 @@ export async function waitForRedis(url: string): Promise<void> {
 }
 
 /** The databases that are the operator's own must be there. */
-export async function checkDatabases(urls: string[]): Promise<void> {
+export async function checkDatabases(urls: string[], signal: AbortSignal): Promise<void> {
   for (const url of urls) {
-    const client = await waitFor(`the database ${new URL(url).pathname.slice(1)}`, () => connect(url));
+    const client = await waitFor(`the database ${new URL(url).pathname.slice(1)}`, signal, () =>
+      connect(url),
+    );
     await client.end();
   }
 }
 
 /** Both schemas, each by its own program. */
-export async function migrateDatabases({ directory }: Settings): Promise<void> {
+export async function migrateDatabases({ directory }: Settings, signal: AbortSignal): Promise<void> {
   for (const program of ['api/migrate.ts', 'mta/queue/migrate.ts']) {
-    try {
-      await promisify(execFile)(nodeBinary, [join(projectRoot, program)], {
-        cwd: projectRoot,
-        env: { ...process.env, POSTERN_DIRECTORY: directory },
-      });
-    } catch (error) {
-      const { stdout, stderr, message } = error as Error & { stdout?: string; stderr?: string };
-      throw new StepFailure(`${program} failed:\n${(stderr || stdout || message).trim()}`);
-    }
+    await runProgram(directory, [program], signal);
   }
 }
 
@@ -77,7 +68,7 @@ async function connect(connectionString: string): Promise<pg.Client> {
   return client;
 }
 
-async function waitFor<T>(name: string, attempt: () => Promise<T>): Promise<T> {
+async function waitFor<T>(name: string, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + START_DEADLINE_MS;
   for (;;) {
     try {
@@ -85,7 +76,7 @@ async function waitFor<T>(name: string, attempt: () => Promise<T>): Promise<T> {
     } catch (error) {
       if (Date.now() > deadline)
         throw new StepFailure(`${name} does not answer: ${(error as Error).message}`);
-      await sleep(POLL_MS);
+      await sleep(POLL_MS, undefined, { signal });
     }
   }
 }

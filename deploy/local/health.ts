@@ -48,6 +48,7 @@ export async function waitForHealth(
   endpoints: Endpoint[],
   options: {
     deadlineMs: number;
+    signal: AbortSignal;
     onChange: (red: ReadonlyMap<string, string>) => void;
     hasGivenUp: (red: string[]) => Promise<boolean>;
   },
@@ -66,7 +67,7 @@ export async function waitForHealth(
     if (names.join() !== shown) options.onChange(red);
     shown = names.join();
     if (polls % POLLS_PER_QUESTION === 0 && (await options.hasGivenUp(names))) return red;
-    await sleep(POLL_MS);
+    await sleep(POLL_MS, undefined, { signal: options.signal });
   }
 }
 

@@ -82,6 +82,14 @@ export function locateData(wanted: string, account: Account | undefined): string
   return target;
 }
 
+/** Deletes the data of an installation, wherever it lies. Only for what can be made again: tests. */
+export function removeData(wanted: string): void {
+  if (lstatSync(wanted, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    rmSync(readlinkSync(wanted), { recursive: true, force: true });
+  }
+  rmSync(wanted, { recursive: true, force: true });
+}
+
 function findAccount(): Account | undefined {
   const [uid, gid] = ['-u', '-g'].map((flag) => {
     const { status, stdout } = spawnSync('id', [flag, SYSTEM_USER], { encoding: 'utf8' });

@@ -49,12 +49,12 @@ export async function startStack(directory: string, steps: Steps): Promise<Stack
     await steps.run('postgres and redis', () =>
       withLogs(installation, servers, async () => {
         await run.start(servers);
-        if (postgres) await createDatabases(postgres);
-        await checkDatabases([settings.database.url, settings.queue.url]);
-        await waitForRedis(settings.redis.url);
+        if (postgres) await createDatabases(postgres, steps.signal);
+        await checkDatabases([settings.database.url, settings.queue.url], steps.signal);
+        await waitForRedis(settings.redis.url, steps.signal);
       }),
     );
-    await steps.run('migrations', () => migrateDatabases(settings));
+    await steps.run('migrations', () => migrateDatabases(settings, steps.signal));
     await steps.run('services are started', () => run.start(SERVICES));
     await steps.run('services are healthy', () => requireHealth(settings, installation, pm2, steps));
   } catch (error) {
@@ -169,6 +169,7 @@ async function requireHealth(
   const restartsBefore = new Map((await pm2.list()).map(({ name, restarts }) => [name, restarts]));
   const red = await waitForHealth(listHealthEndpoints(settings), {
     deadlineMs: HEALTH_DEADLINE_MS,
+    signal: steps.signal,
     onChange: (names) => steps.note(`waiting for ${[...names.keys()].join(', ')}`),
     async hasGivenUp(names) {
       const processes = await pm2.list();

@@ -8,11 +8,15 @@ export interface Steps {
   run<T>(name: string, action: () => Promise<T> | T): Promise<T>;
   /** A line below the current step. */
   note(text: string): void;
+  /** Aborted when the run is to end early. Every wait of a step ends with it, and no further step begins. */
+  signal: AbortSignal;
 }
 
-export function createSteps(write: (line: string) => void): Steps {
+export function createSteps(write: (line: string) => void, signal: AbortSignal): Steps {
   return {
+    signal,
     async run(name, action) {
+      signal.throwIfAborted();
       const startedAt = performance.now();
       const seconds = () => `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
       try {

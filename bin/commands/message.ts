@@ -1,0 +1,25 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { formatMessage } from '../timeline.ts';
+import { runCommand, unwrap } from './context.ts';
+
+export function addMessageCommands(program: Command): void {
+  const message = program.command('message').description('What became of a message');
+  message
+    .command('show')
+    .description('Its recipients and its timeline: accepted, each attempt, delivered or bounced')
+    .argument('<id>', 'as the answer to sending it said', readId)
+    .option('--token <token>', "the API token of the message's domain")
+    .addHelpText('after', '\nExample:\n  $ bin/postern message show 1')
+    .action((id: number, _options, command: Command) =>
+      runCommand(command, async ({ domainApi, print }) => {
+        const shown = unwrap(await domainApi().showMessage(id));
+        print(shown, formatMessage(shown));
+      }),
+    );
+}
+
+function readId(text: string): number {
+  const id = Number(text);
+  if (!Number.isSafeInteger(id) || id < 1) throw new InvalidArgumentError('It must be a number, as 42.');
+  return id;
+}

@@ -1,0 +1,46 @@
+/**
+ * bin/postern: the command line. One file a noun in commands/. It talks HTTP to the api, with the tokens a customer has,
+ * and to the health ports; it opens no database and changes no file.
+ *
+ * Trusts nothing it prints: what comes from messages is cleaned of control characters (LG-1).
+ * Settings: those of the installation named by --directory, for the addresses of its processes.
+ * Exit codes: 0, 1 (refused or out of reach), 78 (the configuration has problems).
+ */
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { projectRoot } from '../deploy/local/installation.ts';
+import { addConfigCommands } from './commands/config.ts';
+import { addDomainCommands } from './commands/domain.ts';
+import { addMessageCommands } from './commands/message.ts';
+import { addSendCommand } from './commands/send.ts';
+import { addStatusCommand } from './commands/status.ts';
+import { addTokenCommands } from './commands/token.ts';
+
+const program = new Command('postern')
+  .description('Looks after a Postern installation: what runs, what was sent, domains and tokens.')
+  .option('--directory <path>', 'the installation', process.env.POSTERN_DIRECTORY ?? join(projectRoot, 'var'))
+  .option('--api <url>', 'where the api answers (default: as the settings of the installation say)')
+  .option('--json', 'print one JSON value instead of text')
+  .showHelpAfterError()
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ bin/postern status
+  $ bin/postern send --from hello@demo.postern.test --to you@example.test --subject Hello --text "It works"
+  $ bin/postern message show 1
+  $ bin/postern domain add example.com
+  $ bin/postern token create --domain example.com
+  $ bin/postern config check
+
+The tokens come from --token and --organization-token, or POSTERN_TOKEN and POSTERN_ORGANIZATION_TOKEN, or from
+demo.json, which bin/up wrote into the installation.`,
+  );
+
+addStatusCommand(program);
+addSendCommand(program);
+addMessageCommands(program);
+addDomainCommands(program);
+addTokenCommands(program);
+addConfigCommands(program);
+await program.parseAsync();

@@ -1,0 +1,152 @@
+/**
+ * Client of the public HTTP API (docs/api.md) for our own command line and set-up. What the api refuses, and that it
+ * cannot be reached, are values with a text for people.
+ */
+import Type, { type Static, type TSchema } from 'typebox';
+import Value from 'typebox/value';
+
+const TIMEOUT_MS = 30_000;
+
+const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+const sentSchema = Type.Object({ id: Type.Integer(), status: Type.String() });
+
+const eventSchema = Type.Object({
+  event: Type.String(),
+  recipient: nullable(Type.String()),
+  occurred_at: Type.String(),
+  data: Type.Object({
+    attempt: Type.Optional(Type.Integer()),
+    response: Type.Optional(nullable(Type.String())),
+    mx: Type.Optional(
+      nullable(Type.Object({ hostname: Type.String(), address: Type.Optional(nullable(Type.String())) })),
+    ),
+  }),
+});
+export type TimelineEvent = Static<typeof eventSchema>;
+
+const messageSchema = Type.Object({
+  id: Type.Integer(),
+  status: Type.String(),
+  from: Type.String(),
+  subject: nullable(Type.String()),
+  message_id: Type.String(),
+  recipients: Type.Array(
+    Type.Object({ address: Type.String(), status: Type.String(), attempts: Type.Integer() }),
+  ),
+  timeline: Type.Array(eventSchema),
+});
+export type Message = Static<typeof messageSchema>;
+
+const domainSchema = Type.Object({
+  id: Type.Integer(),
+  url: Type.String(),
+  dkim_selector: Type.String(),
+  dkim_string: Type.String(),
+  dkim_verified: Type.Boolean(),
+});
+export type Domain = Static<typeof domainSchema>;
+
+const tokenSchema = Type.Object({ id: Type.Integer(), name: Type.String(), token: Type.String() });
+export type Token = Static<typeof tokenSchema>;
+
+/** `code`: HTTP status; 0: no answer. */
+export type ApiResult<T> = { ok: true; value: T } | { ok: false; code: number; reason: string };
+
+export interface SendRequest {
+  from: string;
+  to: string;
+  cc?: string | undefined;
+  subject?: string | undefined;
+  textbody?: string | undefined;
+  htmlbody?: string | undefined;
+  /** `content` in base64; the type is told by the name's extension */
+  attachments?: { name: string; content: string }[];
+}
+
+export interface PublicApi {
+  sendMessage(request: SendRequest): Promise<ApiResult<{ id: number; status: string }>>;
+  showMessage(id: number): Promise<ApiResult<Message>>;
+  listDomains(): Promise<ApiResult<Domain[]>>;
+  createDomain(name: string): Promise<ApiResult<Domain>>;
+  createToken(domainId: number, name: string): Promise<ApiResult<Token>>;
+}
+
+export interface Credentials {
+  /** Of a domain: sends and shows messages */
+  token?: string | undefined;
+  /** Of an organization: domains and their tokens */
+  organizationToken?: string | undefined;
+}
+
+/** @param url of the api without a path, as `http://127.0.0.1:3000` */
+export function createPublicApi(url: string, { token, organizationToken }: Credentials): PublicApi {
+  const credentials = {
+    ...(token && { 'MailPace-Server-Token': token }),
+    ...(organizationToken && { 'MailPace-Organization-Token': organizationToken }),
+  };
+  const call = <S extends TSchema>(schema: S, method: string, path: string, body?: object) =>
+    request(schema, new URL(`/api/v1${path}`, url), { method, headers: credentials }, body);
+  return {
+    sendMessage: (message) => call(sentSchema, 'POST', '/send', message),
+    showMessage: (id) => call(messageSchema, 'GET', `/messages/${id}`),
+    listDomains: () => call(Type.Array(domainSchema), 'GET', '/domains?limit=200'),
+    createDomain: (name) => call(domainSchema, 'POST', '/domains', { domain: { url: name } }),
+    createToken: (domainId, name) =>
+      call(tokenSchema, 'POST', `/domains/${domainId}/api_tokens`, { api_token: { name } }),
+  };
+}
+
+async function request<S extends TSchema>(
+  schema: S,
+  url: URL,
+  { method, headers }: { method: string; headers: Record<string, string> },
+  body?: object,
+): Promise<ApiResult<Static<S>>> {
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(url, {
+      method,
+      headers: {
+        ...headers,
+        accept: 'application/json',
+        ...(body && { 'content-type': 'application/json' }),
+      },
+      body: body ? JSON.stringify(body) : null,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    text = await response.text();
+  } catch (error) {
+    return { ok: false, code: 0, reason: `${url.origin} does not answer: ${describeFailure(error)}` };
+  }
+  const value = parse(text);
+  if (!response.ok)
+    return { ok: false, code: response.status, reason: describeRefusal(response.status, value) };
+  if (Value.Check(schema, value)) return { ok: true, value };
+  return { ok: false, code: response.status, reason: `${url.origin} gave an answer that is not Postern's` };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // a proxy's page, say: the status must do
+  }
+}
+
+/** `{error}` or `{errors: {field: [texts]}}` (contract 1.3) */
+function describeRefusal(code: number, body: unknown): string {
+  if (Value.Check(Type.Object({ error: Type.String() }), body)) return body.error;
+  if (Value.Check(Type.Object({ errors: Type.Record(Type.String(), Type.Array(Type.String())) }), body)) {
+    return Object.entries(body.errors)
+      .map(([field, texts]) => `${field} ${texts.join(', ')}`)
+      .join('; ');
+  }
+  return `HTTP ${code}`;
+}
+
+function describeFailure(error: unknown): string {
+  const { message, cause } = error as Error & { cause?: Error };
+  return cause?.message || message;
+}

@@ -1,0 +1,33 @@
+/** A message as people read it: what became of each recipient, and when what happened. */
+import { stripVTControlCharacters } from 'node:util';
+import type { Message, TimelineEvent } from './public-api.ts';
+
+export function formatMessage(message: Message): string {
+  const recipients = message.recipients.map(
+    ({ address, status, attempts }) =>
+      `  ${address}  ${status}${attempts > 1 ? ` after ${attempts} attempts` : ''}`,
+  );
+  const lines = [
+    `Message ${message.id}: ${message.status}`,
+    `  from     ${message.from}`,
+    `  subject  ${message.subject ?? ''}`,
+    `  id       ${message.message_id}`,
+    'Recipients',
+    ...recipients,
+    'Timeline',
+    ...message.timeline.map(formatEvent),
+  ];
+  return lines.map(clean).join('\n');
+}
+
+function formatEvent({ event, recipient, occurred_at, data }: TimelineEvent): string {
+  const mx = data.mx && `by ${data.mx.hostname}${data.mx.address ? ` [${data.mx.address}]` : ''}`;
+  const details = [recipient, mx, data.response].filter(Boolean).join('  ');
+  return `  ${occurred_at}  ${event.padEnd(10)} ${details}`.trimEnd();
+}
+
+/** Subjects and replies were written by others: nothing in them may steer the terminal (LG-1). */
+function clean(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return stripVTControlCharacters(text).replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
+}

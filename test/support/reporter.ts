@@ -1,0 +1,40 @@
+/**
+ * Mocha's spec reporter, with `N passed, N failed` at its end, and a watch for what tests leave open: mocha runs
+ * without --exit, so that a leaked handle keeps the process alive; ten seconds after the last test that is an error.
+ *
+ * With POSTERN_TEST_RESULT the totals go to that file and bin/test prints the line, after it has cleaned up.
+ */
+import { writeFileSync } from 'node:fs';
+import Mocha from 'mocha';
+import { formatResult, type TestResult } from './result.ts';
+
+const LEAK_DEADLINE_MS = 10_000;
+
+class PosternReporter extends Mocha.reporters.Spec {
+  constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
+    super(runner, options);
+    runner.once('end', () => {
+      const { passes, failures, pending } = this.stats;
+      const result = { passed: passes, failed: failures, skipped: pending };
+      report(result);
+      // Unref'd: it fires only if something else keeps the process alive.
+      setTimeout(() => failForLeak(result), LEAK_DEADLINE_MS).unref();
+    });
+  }
+}
+
+function failForLeak(result: TestResult): never {
+  const resources = process.getActiveResourcesInfo().join(', ');
+  console.error(`A test left something open; ${LEAK_DEADLINE_MS / 1000} s after the last one: ${resources}`);
+  report({ ...result, failed: result.failed + 1 });
+  process.exit(1);
+}
+
+function report(result: TestResult): void {
+  const file = process.env.POSTERN_TEST_RESULT;
+  if (file) writeFileSync(file, JSON.stringify(result));
+  else console.log(formatResult(result));
+}
+
+// Mocha loads a reporter by require(), which takes this name for the whole module.
+export { PosternReporter as 'module.exports' };

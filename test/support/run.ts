@@ -1,0 +1,151 @@
+/**
+ * bin/test: types and style, then a stack of its own under var/test, then mocha, then everything is stopped again,
+ * also after a failure or Ctrl-C. The last line is always `N passed, N failed`.
+ *
+ * The tests find the stack by POSTERN_TEST_STACK (a file with the JSON object of `bin/up --json`),
+ * POSTERN_TEST_POSTGRES_URL, POSTERN_TEST_REDIS_URL and POSTERN_DIRECTORY.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+import type { Settings } from '../../config/schema.ts';
+import { describeStack, prepareDemo } from '../../deploy/local/demo.ts';
+import { locateInstallation, nodeBinary, projectRoot } from '../../deploy/local/installation.ts';
+import { abortOnInterrupt } from '../../deploy/local/interrupt.ts';
+import { openPm2 } from '../../deploy/local/pm2.ts';
+import { removeData } from '../../deploy/local/postgres-location.ts';
+import { writePrivateFile } from '../../deploy/local/private-file.ts';
+import { startStack, stopStack } from '../../deploy/local/stack.ts';
+import { createSteps, StepFailure } from '../../deploy/local/steps.ts';
+import { formatResult, type TestResult } from './result.ts';
+import { writeTestSettings } from './test-installation.ts';
+
+const HELP = `Usage: bin/test [--keep] [--no-check] [mocha options] [files or directories]
+
+Runs the tests of the named files or directories, or all of them, against a stack of their own.
+
+  --keep      leave the stack running, and use the one that an earlier --keep left
+  --no-check  skip the types and the linter
+
+Examples:
+  bin/test
+  bin/test test/gateway
+  bin/test --keep --no-check test/acceptance --grep SM-2
+`;
+const ALL_TESTS = 'test/**/*.test.ts';
+const FAILED: TestResult = { passed: 0, failed: 1, skipped: 0 };
+
+const directory = join(projectRoot, 'var/test');
+const interrupted = abortOnInterrupt();
+const installation = locateInstallation(directory);
+const resultFile = join(directory, 'result.json');
+const stackFile = join(directory, 'stack.json');
+
+async function main(parameters: string[]): Promise<TestResult> {
+  const keep = parameters.includes('--keep');
+  const rest = parameters.filter((parameter) => parameter !== '--keep' && parameter !== '--no-check');
+  if (!parameters.includes('--no-check') && !(await check())) return FAILED;
+
+  try {
+    const settings = await prepareStack(keep);
+    return await runMocha(settings, rest);
+  } catch (error) {
+    console.error(error instanceof StepFailure ? error.message : error);
+    return FAILED;
+  } finally {
+    if (!keep || interrupted.aborted) await stopStack(directory);
+  }
+}
+
+async function check(): Promise<boolean> {
+  for (const [name, ...parameters] of [
+    ['tsc', '--noEmit'],
+    ['biome', 'check', '.'],
+  ] as const) {
+    const code = await run(join(projectRoot, 'node_modules/.bin', name), parameters);
+    if (code !== 0) return false;
+  }
+  return true;
+}
+
+async function prepareStack(keep: boolean): Promise<Settings> {
+  const isReusable = keep && existsSync(stackFile) && openPm2(installation).isRunning();
+  if (!isReusable) {
+    await stopStack(directory);
+    removeData(installation.postgresDirectory);
+    rmSync(directory, { recursive: true, force: true });
+    await writeTestSettings(installation.settingsFile);
+  }
+  const steps = createSteps(console.log, interrupted);
+  const { settings } = await startStack(directory, steps);
+  await steps.run('demo organization, domain and token', async () => {
+    const { demo } = await prepareDemo(settings, interrupted);
+    writePrivateFile(stackFile, JSON.stringify(describeStack(settings, demo), null, 2));
+  });
+  return settings;
+}
+
+async function runMocha(settings: Settings, parameters: string[]): Promise<TestResult> {
+  rmSync(resultFile, { force: true });
+  const server = Object.assign(new URL(settings.database.url), { pathname: '/postgres' });
+  const code = await run(
+    nodeBinary,
+    [
+      join(projectRoot, 'node_modules/mocha/bin/mocha.js'),
+      ...['--forbid-only', '--reporter', 'test/support/reporter.ts'],
+      ...selectTests(parameters),
+    ],
+    {
+      POSTERN_DIRECTORY: directory,
+      POSTERN_TEST_POSTGRES_URL: server.href,
+      POSTERN_TEST_REDIS_URL: settings.redis.url,
+      POSTERN_TEST_RESULT: resultFile,
+      POSTERN_TEST_STACK: stackFile,
+    },
+  );
+  if (!existsSync(resultFile)) return FAILED; // mocha did not get as far as its end
+  const result = JSON.parse(readFileSync(resultFile, 'utf8')) as TestResult;
+  return code !== 0 && result.failed === 0 ? { ...result, failed: 1 } : result;
+}
+
+/** Directories stand for the tests below them; options go through as they are. */
+function selectTests(parameters: string[]): string[] {
+  const selected = parameters.map((parameter) => {
+    const found = statSync(parameter, { throwIfNoEntry: false });
+    if (!found) return parameter;
+    return found.isDirectory() ? join(resolve(parameter), '**/*.test.ts') : resolve(parameter);
+  });
+  return selected.some((parameter) => parameter.endsWith('.test.ts')) ? selected : [...selected, ALL_TESTS];
+}
+
+/** @returns the exit code; what a signal ended counts as failed */
+function run(
+  program: string,
+  parameters: readonly string[],
+  variables: NodeJS.ProcessEnv = {},
+): Promise<number> {
+  const ended = Promise.withResolvers<number>();
+  const path = [join(projectRoot, 'node_modules/.bin'), process.env.PATH].join(delimiter);
+  const child = spawn(program, parameters, {
+    cwd: projectRoot,
+    env: { ...process.env, ...variables, PATH: path },
+    stdio: 'inherit',
+  });
+  const end = () => child.kill();
+  interrupted.addEventListener('abort', end, { once: true });
+  child.once('error', ended.reject);
+  child.once('close', (code) => {
+    interrupted.removeEventListener('abort', end);
+    ended.resolve(code ?? 1);
+  });
+  return ended.promise;
+}
+
+const parameters = process.argv.slice(2);
+if (parameters.includes('--help')) {
+  process.stdout.write(HELP);
+} else {
+  const result = await main(parameters);
+  console.log(formatResult(result));
+  process.exitCode = result.failed > 0 ? 1 : 0;
+}
