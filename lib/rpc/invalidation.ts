@@ -17,8 +17,9 @@ const REPEAT_MS = 250;
 
 export interface Invalidator {
   /**
-   * Resolves when it is done, and after at most a second also when Redis is out of reach. Then it is repeated until
-   * Redis has it; if this process ends before, the value lives on in Redis until its `freshMs` are over.
+   * Resolves when Redis has it. It is repeated until then, as long as this process lives; who must be sure beyond
+   * that calls it from a job too.
+   * @throws after at most a second when Redis is out of reach
    */
   invalidate<C extends Contract>(contract: C, params: ParamsOf<C>): Promise<void>;
   close(): Promise<void>;
@@ -43,12 +44,13 @@ export function createInvalidator({ redisUrl, log }: { redisUrl: string; log: Lo
       pending.add(key);
       log.warn({ err: error, key }, 'rpc.invalidation_delayed');
       if (!isClosing) repeat ??= setTimeout(publishPending, REPEAT_MS);
+      throw error;
     }
   }
 
   async function publishPending(): Promise<void> {
     repeat = undefined;
-    await Promise.all([...pending].map(publish));
+    await Promise.allSettled([...pending].map(publish)); // publish keeps and logs what fails
   }
 
   return {

@@ -4,7 +4,7 @@ import { Counter, type Registry } from 'prom-client';
 export interface RpcMetrics {
   /** Calls over HTTP. outcome: ok, not_found, refused, unavailable */
   requests: Counter<'contract' | 'outcome'>;
-  /** Look-ups of cached contracts. outcome: memory, redis, stale, miss */
+  /** Look-ups of cached contracts, those that join another's counted with it. outcome: memory, redis, stale, miss */
   lookups: Counter<'contract' | 'outcome'>;
   /** kind: invalid_reply (schema), bad_value (in Redis), redis (down, slow) */
   errors: Counter<'kind'>;

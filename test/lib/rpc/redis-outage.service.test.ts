@@ -102,10 +102,11 @@ describe('Redis out of reach (RP-3)', () => {
     assert.equal(await find(), 'second');
   });
 
-  it('waits for a hanging Redis no longer than a second to invalidate', async () => {
+  it('says within a second that Redis has not heard of an invalidation', async () => {
     const invalidator = createInvalidator({ redisUrl: server.url, log: silent });
     server.signal('SIGSTOP');
-    assert.ok((await measure(() => invalidator.invalidate(contract, { id: 'a' }))) < 1_200);
+    const elapsed = await measure(() => assert.rejects(invalidator.invalidate(contract, { id: 'a' })));
+    assert.ok(elapsed < 1_200, `${elapsed} ms`);
     server.signal('SIGCONT');
     await invalidator.close();
   });
@@ -117,7 +118,7 @@ describe('Redis out of reach (RP-3)', () => {
     await until(async () => (await redis.hexists(key, 'value')) === 1);
     await redis.save();
     await server.kill();
-    await invalidator.invalidate(contract, { id: 'a' });
+    await assert.rejects(invalidator.invalidate(contract, { id: 'a' }));
     await server.restart();
     await until(async () => (await redis.exists(key)) === 0);
     await invalidator.close();
