@@ -1,10 +1,10 @@
 /** smtp-server with our options, our sessions, and our handlers behind its callbacks. */
 import type { Socket } from 'node:net';
 import { TLSSocket, type TlsOptions } from 'node:tls';
-import { SMTPServer } from 'smtp-server';
+import { SMTPServer, type SMTPServerSession } from 'smtp-server';
 import { authenticate } from './authentication.ts';
 import { type ConnectionLimits, SubmissionConnection } from './connection.ts';
-import { type GatewayContext, stateOf } from './context.ts';
+import { type GatewayContext, stateOf, transactionIdOf } from './context.ts';
 import { judgeRecipient, judgeSender } from './envelope.ts';
 import { formatReply, type Reply, replies } from './replies.ts';
 import { submit } from './submission.ts';
@@ -78,6 +78,11 @@ function createHandlers(context: GatewayContext): ConstructorParameters<typeof S
     log.error({ err: error, session: session.id }, 'handler.failed');
     return replies.internalError;
   };
+  const logRefusal = (event: string, session: SMTPServerSession, reply: Reply) => {
+    const { tokenId } = stateOf(session).credential ?? {};
+    const facts = { submissionId: transactionIdOf(session), tokenId, client: session.remoteAddress };
+    log.info({ ...facts, reply: `${reply.code} ${formatReply(reply)}` }, event);
+  };
   return {
     onSecure(socket, session, callback: Callback) {
       stateOf(session).tls = describeTls(socket);
@@ -91,7 +96,10 @@ function createHandlers(context: GatewayContext): ConstructorParameters<typeof S
     onMailFrom(address, session, callback: Callback) {
       judgeSender(address, session, context)
         .catch(rescue(session))
-        .then((refusal) => callback(refusal && toError(refusal)));
+        .then((refusal) => {
+          if (refusal) logRefusal('sender.refused', session, refusal);
+          callback(refusal && toError(refusal));
+        });
     },
     onRcptTo(address, session, callback: Callback) {
       const refusal = judgeRecipient(address, session);
@@ -106,6 +114,7 @@ function createHandlers(context: GatewayContext): ConstructorParameters<typeof S
         })
         .then((reply) => {
           if (reply) metrics.messages.inc({ outcome: outcomeOf(reply) });
+          if (reply && outcomeOf(reply) !== 'accepted') logRefusal('message.refused', session, reply);
           if (reply?.code === replies.queued.code) callback(null, formatReply(reply));
           else callback(toError(reply ?? replies.notTakenOver));
         });
@@ -125,5 +134,6 @@ function toError(reply: Reply): Error {
 
 function describeTls(socket: Socket): { version: string; cipher: string } | null {
   if (!(socket instanceof TLSSocket)) return null;
-  return { version: socket.getProtocol() ?? 'unknown', cipher: socket.getCipher().name };
+  const cipher = socket.getCipher() as { name: string } | undefined; // none once the client has left
+  return { version: socket.getProtocol() ?? 'unknown', cipher: cipher?.name ?? 'unknown' };
 }

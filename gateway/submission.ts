@@ -73,6 +73,5 @@ async function handOver(submission: Submission, { rpc, log }: GatewayContext): P
     log.error({ ...facts, result }, 'message.not_taken_over');
     return replies.notTakenOver;
   }
-  log.info({ ...facts, code: result.code }, 'message.refused');
   return refusal.withReason ? withText(refusal.reply, result.message) : refusal.reply;
 }
