@@ -56,9 +56,9 @@ export async function checkDatabases(urls: string[], signal: AbortSignal): Promi
 
 /** Both schemas, each by its own program. */
 export async function migrateDatabases({ directory }: Settings, signal: AbortSignal): Promise<void> {
-  for (const program of ['api/migrate.ts', 'mta/queue/migrate.ts']) {
-    await runProgram(directory, [program], signal);
-  }
+  await Promise.all(
+    ['api/migrate.ts', 'mta/queue/migrate.ts'].map((program) => runProgram(directory, [program], signal)),
+  );
 }
 
 async function connect(connectionString: string): Promise<pg.Client> {
