@@ -3,7 +3,9 @@
  *
  * A look-up that finds no lease makes one; a fetched value is stored only while the lease of its look-up still stands.
  * Invalidation deletes the hash, lease included: a fetch that began before it can no longer write the old value back.
- * Eviction, FLUSHALL or a failover that loses the hash have the same effect, which is always the safe one.
+ * Eviction and FLUSHALL have the same effect, which is always the safe one. A lease names the run of the Redis server
+ * that it was made on: a server that restarts from a snapshot, or a replica that takes over, may hold values that were
+ * deleted since, and is not believed.
  *
  * Redis is an accelerator. Every failure here means "nothing cached": no call waits for it longer than a tenth of a
  * second, and after a failure it is left alone for a second. What stands in it is not trusted (RP-4).
@@ -64,10 +66,27 @@ const WRITE = `
 export function createRedisStore({ redisUrl, sealKey, log, metrics, onFailed }: StoreOptions): RedisStore {
   const redis = new Redis(redisUrl, redisOptions);
   let pausedUntil = 0;
+  let runId: string | undefined;
+  let isClosing = false;
 
   redis.on('error', () => {}); // every failed command is counted, and the first of a second logged
+  redis.on('close', () => {
+    runId = undefined;
+  });
+  redis.on('ready', () => {
+    readRunId(redis).then(
+      (id) => {
+        runId = id;
+      },
+      (error: unknown) => {
+        if (isClosing) return;
+        log.warn({ err: error }, 'rpc.redis_failed');
+        redis.disconnect(true); // tries again
+      },
+    );
+  });
 
-  const isAvailable = () => redis.status === 'ready' && performance.now() >= pausedUntil;
+  const isAvailable = () => runId !== undefined && performance.now() >= pausedUntil;
 
   async function attempt<T>(command: () => Promise<T>): Promise<T | undefined> {
     if (!isAvailable()) return undefined;
@@ -93,14 +112,15 @@ export function createRedisStore({ redisUrl, sealKey, log, metrics, onFailed }: 
     isAvailable,
     async read(contract, key) {
       const found = await attempt(() =>
-        redis.eval(READ, 1, key, randomUUID(), LEASE_MS).catch((error: Error) => {
+        redis.eval(READ, 1, key, `${runId}:${randomUUID()}`, LEASE_MS).catch((error: Error) => {
           if (error.message.includes('WRONGTYPE')) return 'wrong type' as const;
           throw error;
         }),
       );
       if (found === undefined) return {};
-      if (!Array.isArray(found) || typeof found[0] !== 'string') return discard(key);
+      if (!Array.isArray(found)) return discard(key);
       const [lease, text] = found;
+      if (typeof lease !== 'string' || !lease.startsWith(`${runId}:`)) return discard(key);
       if (text === null || text === undefined) return { lease };
       const entry = decodeEntry(contract, key, text, sealKey);
       return entry ? { lease, entry } : discard(key);
@@ -111,8 +131,17 @@ export function createRedisStore({ redisUrl, sealKey, log, metrics, onFailed }: 
         redis.eval(WRITE, 1, key, lease, encodeEntry(contract, key, entry, sealKey), lifeMs),
       );
     },
-    close: () => redis.disconnect(),
+    close() {
+      isClosing = true;
+      redis.disconnect();
+    },
   };
+}
+
+async function readRunId(redis: Redis): Promise<string> {
+  const id = /^run_id:(\w+)/m.exec(await redis.info('server'))?.[1];
+  if (!id) throw new Error('Redis does not tell its run_id');
+  return id;
 }
 
 /**

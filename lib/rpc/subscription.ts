@@ -26,6 +26,7 @@ export function subscribeToInvalidations(options: SubscriptionOptions): Subscrip
   const { redisUrl, log, onInvalidated, onLost, onSubscribed } = options;
   const redis = new Redis(redisUrl, redisOptions);
   let isLive = false;
+  let isClosing = false;
 
   redis.on('error', () => {}); // 'close' follows
   redis.on('message', (_, key: string) => onInvalidated(key));
@@ -37,6 +38,7 @@ export function subscribeToInvalidations(options: SubscriptionOptions): Subscrip
         onSubscribed();
       },
       (error: unknown) => {
+        if (isClosing) return;
         log.warn({ err: error }, 'rpc.subscription_failed');
         redis.disconnect(true); // tries again
       },
@@ -45,9 +47,15 @@ export function subscribeToInvalidations(options: SubscriptionOptions): Subscrip
   redis.on('close', () => {
     if (!isLive) return; // a failed attempt to connect again
     isLive = false;
-    log.warn('rpc.subscription_lost');
+    if (!isClosing) log.warn('rpc.subscription_lost');
     onLost();
   });
 
-  return { isLive: () => isLive, close: () => redis.disconnect() };
+  return {
+    isLive: () => isLive,
+    close() {
+      isClosing = true;
+      redis.disconnect();
+    },
+  };
 }

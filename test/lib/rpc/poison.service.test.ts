@@ -20,10 +20,13 @@ const PEM = '-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n----
 describe('what stands in Redis is not trusted (RP-4)', () => {
   const redis = new Redis(testRedisUrl());
   const contracts = { open: defineLookup(), sealed: defineLookup({ sealed: true }) };
+  let lease: string;
   let apis: Record<keyof typeof contracts, TestApi>;
   let clients: Record<keyof typeof contracts, TestClient>;
 
   before(async () => {
+    const runId = /run_id:(\w+)/.exec(await redis.info('server'))?.[1];
+    lease = `${runId}:test`;
     apis = {
       open: await startLookupApi(contracts.open, () => 'true value'),
       sealed: await startLookupApi(contracts.sealed, () => PEM),
@@ -85,6 +88,13 @@ describe('what stands in Redis is not trusted (RP-4)', () => {
       PEM,
     ));
 
+  it('ignores, deletes and counts a value from another run of Redis', async () => {
+    const value = JSON.stringify({ fetchedAt: young(), value: { text: 'poison' } });
+    await redis.hset(keyOf('open', 'run'), { lease: 'other:test', value });
+    await expectTrueValue('open', 'run', 'true value');
+    await until(async () => (await redis.exists(keyOf('open', 'run'))) === 0);
+  });
+
   for (const [type, write] of Object.entries({
     string: (key: string) => redis.set(key, 'x'),
     list: (key: string) => redis.lpush(key, 'x'),
@@ -103,7 +113,7 @@ describe('what stands in Redis is not trusted (RP-4)', () => {
 
   it('believes a value that this key sealed for this place', async () => {
     const key = keyOf('sealed', 'own');
-    await redis.hset(key, { lease: 'l', value: sealedText(ownKey, key, { text: 'cached' }) });
+    await redis.hset(key, { lease, value: sealedText(ownKey, key, { text: 'cached' }) });
     const result = await clients.sealed.call(contracts.sealed, { params: { id: 'own' } });
     assert.ok(result.ok);
     assert.equal(result.value.text, 'cached');
@@ -126,7 +136,7 @@ describe('what stands in Redis is not trusted (RP-4)', () => {
   }
 
   async function expectDiscarded(kind: keyof typeof contracts, id: string, poison: string, truth: string) {
-    await redis.hset(keyOf(kind, id), { lease: 'poisoned', value: poison });
+    await redis.hset(keyOf(kind, id), { lease, value: poison });
     await expectTrueValue(kind, id, truth);
     await until(async () => (await redis.hget(keyOf(kind, id), 'value')) !== poison);
   }

@@ -124,6 +124,20 @@ describe('Redis out of reach (RP-3)', () => {
     await invalidator.close();
   });
 
+  it('does not believe a Redis that came back with a value from before a change', async () => {
+    const key = cacheKey(contract, { id: 'a' });
+    await find();
+    await until(async () => (await redis.hexists(key, 'value')) === 1);
+    await redis.save();
+    row = 'second';
+    await redis.del(key);
+    await server.kill();
+    await server.restart();
+    await untilCaching(client, redis, contract);
+    assert.match((await redis.hget(key, 'value')) ?? '', /first/);
+    assert.equal(await find(), 'second');
+  });
+
   it('is unavailable when neither Redis nor the api answers', async () => {
     await find();
     await server.kill();
