@@ -14,6 +14,9 @@ import {
 import { startProcess, stopProcess, waitUntilHealthy } from '../support/processes.ts';
 import { readStack, type Stack } from '../support/stack.ts';
 
+/** Clients of Redis come back within a second of it; only then is a value cached for longer than a moment. */
+const RECONNECT_MS = 1_500;
+
 describe('outages', function () {
   this.timeout(120_000);
   let stack: Stack;
@@ -25,6 +28,7 @@ describe('outages', function () {
     for (const name of stopped) await startProcess(name);
     stopped.clear();
     await waitUntilHealthy();
+    await sleep(RECONNECT_MS);
   });
 
   async function stop(name: string): Promise<void> {

@@ -34,7 +34,7 @@ describe('survival', function () {
 
   for (const [name, findVictim] of Object.entries(victims)) {
     it(`loses nothing when ${name} is killed`, async () => {
-      const domain = `${name.replaceAll(/\W+/g, '-')}.survival.test`;
+      const domain = `${name.replaceAll(/\W/g, '')}.survival.test`;
       const victim = await findVictim();
       const accepted: number[] = [];
       const submitting = submitAll(stack, domain, accepted);
