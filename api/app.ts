@@ -2,13 +2,19 @@
  * The api as a Fastify app, without a process around it: tests inject into it, server.ts listens with it.
  * Public routes under /api/v1, the other services' under /rpc/v1, both from docs/api.md.
  */
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { Settings } from '../config/schema.ts';
 import type { Logger } from '../lib/log.ts';
 import { REQUEST_ID_HEADER } from '../lib/rpc/request-id.ts';
 import { requireServiceToken, rpcServerOptions } from '../lib/rpc/server.ts';
 import type { Store } from './database.ts';
-import { limitBytesInFlight } from './plugins/admission.ts';
+import { limitBytesInFlight, RETRY_AFTER_SECONDS } from './plugins/admission.ts';
 import { answerError, answerNotFound } from './plugins/errors.ts';
 import { type ApiMetrics, addMonitoring } from './plugins/metrics.ts';
 import { requireJson } from './plugins/negotiation.ts';
@@ -62,7 +68,7 @@ export async function createApp({
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
   limitBytesInFlight(app);
-  app.addHook('onSend', async (request, reply) => void reply.header(REQUEST_ID_HEADER, request.id));
+  app.addHook('onSend', addHeaders);
   app.addHook('onResponse', async (request, reply) => logResponse(request.log, reply.statusCode, request));
 
   const metrics = addMonitoring(app, { database: () => pool.query('select 1') });
@@ -88,6 +94,11 @@ function rpcRoutes(context: Context) {
       addCalls(app, context);
     }
   };
+}
+
+async function addHeaders(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  reply.header(REQUEST_ID_HEADER, request.id);
+  if (reply.statusCode === 503) reply.header('retry-after', String(RETRY_AFTER_SECONDS));
 }
 
 function logResponse(

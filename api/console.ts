@@ -147,7 +147,11 @@ async function withStore<T>(work: (session: Session) => Promise<T>): Promise<T> 
   const invalidator = createInvalidator({ redisUrl: settings.redis.url, log });
   try {
     const boss = await createProducer(pool, log);
-    return await work({ store: { pool, boss, invalidator }, settings });
+    try {
+      return await work({ store: { pool, boss, invalidator }, settings });
+    } finally {
+      await boss.stop({ graceful: false });
+    }
   } finally {
     await invalidator.close();
     await pool.end();

@@ -1,7 +1,7 @@
 /**
  * The app database: one pool a process, and transactions that carry jobs and cache invalidations with them.
  *
- * Nothing waits without a bound: two seconds for a connection, ten for a statement. What cannot be had in that time
+ * Nothing waits without a bound: two seconds for a connection, five for a statement. What cannot be had in that time
  * is answered 503 (promise 6, AP-11).
  */
 import pg from 'pg';
@@ -12,7 +12,7 @@ import type { Invalidator } from '../lib/rpc/invalidation.ts';
 import { INVALIDATE } from './jobs/queues.ts';
 
 const CONNECT_TIMEOUT_MS = 2_000;
-const STATEMENT_TIMEOUT_MS = 10_000;
+const STATEMENT_TIMEOUT_MS = 5_000;
 
 /** bigint: our ids count rows and stay below 2^53, and the contract wants integers in JSON. */
 const INT8 = 20;
@@ -94,13 +94,21 @@ async function runTransaction<T>(pool: Pool, work: (client: pg.PoolClient) => Pr
     await client.query('commit');
     return result;
   } catch (error) {
-    await client.query('rollback').catch((reason: Error) => {
-      broken = reason;
-    });
+    broken = isDatabaseUnavailable(error) ? asError(error) : await rollBack(client);
     throw error;
   } finally {
     client.off('error', ignore);
     client.release(broken);
+  }
+}
+
+/** Undefined, or why the connection is of no use any more; closing it rolls back as well. */
+async function rollBack(client: pg.PoolClient): Promise<Error | undefined> {
+  try {
+    await client.query('rollback');
+    return undefined;
+  } catch (error) {
+    return asError(error);
   }
 }
 
@@ -120,6 +128,10 @@ function openTransaction({ boss }: Store, client: pg.PoolClient, stale: StaleAns
 function readType(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
   if (oid === INT8 && format !== 'binary') return Number;
   return pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown;
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function ignore(): void {}

@@ -53,6 +53,11 @@ export function createIntake({ mta, secrets, worker }: Settings): Intake {
     disableFileAccess: true,
     disableUrlAccess: true,
   });
+  // nodemailer reads the envelope as if it were a header and rewrites quoted local parts on the way.
+  transport.use('stream', ({ data, message }, done) => {
+    Object.assign(message, { getEnvelope: () => ({ ...data.envelope }) });
+    done();
+  });
   return {
     async handOver(consignment) {
       const { envelopeFrom: from, recipients: to } = consignment;

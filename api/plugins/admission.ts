@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 const MAX_BYTES_IN_FLIGHT = 256 * 1024 * 1024;
 
-/** Clients need not know more than that it is worth trying again. */
+/** Sent with every 503. Clients need not know more than that it is worth trying again. */
 export const RETRY_AFTER_SECONDS = 2;
 
 export function limitBytesInFlight(app: FastifyInstance, maxBytes = MAX_BYTES_IN_FLIGHT): void {
@@ -32,8 +32,5 @@ export function limitBytesInFlight(app: FastifyInstance, maxBytes = MAX_BYTES_IN
 }
 
 export function answerUnavailable(reply: FastifyReply): FastifyReply {
-  return reply
-    .code(503)
-    .header('retry-after', String(RETRY_AFTER_SECONDS))
-    .send({ error: 'Service temporarily unavailable, please try again' });
+  return reply.code(503).send({ error: 'Service temporarily unavailable, please try again' });
 }

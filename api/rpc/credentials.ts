@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { findCredential } from '../../lib/rpc/contracts/credentials.ts';
-import { registerContract } from '../../lib/rpc/server.ts';
 import type { Context } from '../app.ts';
 import { findDomainCredential, refusalOf } from '../models/api-token.ts';
+import { registerCall } from './register.ts';
 
 export function credentialCalls(app: FastifyInstance, { store }: Context): void {
-  registerContract(app, findCredential, async ({ params }) => {
+  registerCall(app, findCredential, async ({ params }) => {
     const credential = await findDomainCredential(store.pool, { digest: params.digest });
     return credential ? { ...credential, refusal: refusalOf(credential) } : null;
   });

@@ -1,12 +1,13 @@
 import type { FastifyInstance } from 'fastify';
+import { normalizeAddress } from '../../lib/mail/address.ts';
 import { createDeliveryEvents, type DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
-import { registerContract } from '../../lib/rpc/server.ts';
 import type { Context } from '../app.ts';
 import { inTransaction } from '../database.ts';
 import { type NewEvent, recordEvents } from '../models/event.ts';
+import { registerCall } from './register.ts';
 
 export function deliveryEventCalls(app: FastifyInstance, { store, metrics }: Context): void {
-  registerContract(app, createDeliveryEvents, async ({ body }, { log }) => {
+  registerCall(app, createDeliveryEvents, async ({ body }, { log }) => {
     const { fresh, duplicates, unknownMessageIds } = await inTransaction(store, (tx) =>
       recordEvents(tx, body.events.map(toEvent)),
     );
@@ -22,7 +23,7 @@ function toEvent(event: DeliveryEvent): NewEvent {
   return {
     id: event.id,
     messageId: event.messageId,
-    recipient: event.recipient,
+    recipient: normalizeAddress(event.recipient) ?? event.recipient, // the mta may write its domain in U-labels
     type: event.type,
     occurredAt: event.occurredAt,
     data: {

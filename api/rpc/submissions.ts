@@ -1,15 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import { createSubmission } from '../../lib/rpc/contracts/submissions.ts';
-import { RpcRefusal, registerContract } from '../../lib/rpc/server.ts';
+import { RpcRefusal } from '../../lib/rpc/server.ts';
 import type { Context } from '../app.ts';
 import { inTransaction } from '../database.ts';
 import { readSubmission } from '../mail/submission.ts';
 import { findDomainCredential } from '../models/api-token.ts';
 import { acceptMessage } from '../models/message.ts';
+import { registerCall } from './register.ts';
 
 export function submissionCalls(app: FastifyInstance, { store, settings, metrics }: Context): void {
   const maxBodyBytes = app.initialConfig.bodyLimit ?? settings.limits.maxMessageBytes;
-  registerContract(
+  registerCall(
     app,
     createSubmission,
     async ({ body }) => {

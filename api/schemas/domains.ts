@@ -64,7 +64,7 @@ export const listTokensSchema = {
 
 export const createTokenSchema = {
   params: domainParams,
-  body: Type.Optional(Type.Object({ api_token: Type.Optional(Type.Object({ name })) })),
+  body: Type.Union([Type.Object({ api_token: Type.Optional(Type.Object({ name })) }), Type.Null()]),
   response: {
     201: Type.Object({ ...apiTokenSchema.properties, token: Type.String({ description: 'Shown once' }) }),
     ...failures,

@@ -40,10 +40,18 @@ let count = 0;
 
 type Changes = Parameters<typeof createTestSettings>[0];
 
-export async function startTestApi(prefix: string, changes: Changes = {}): Promise<TestApi> {
+/** @param reroute the address of the database as the api is to see it */
+export async function startTestApi(
+  prefix: string,
+  changes: Changes = {},
+  reroute = (url: string) => url,
+): Promise<TestApi> {
   const database = await createTestDatabase(prefix);
   await migrate(database.url);
-  const settings = createTestSettings({ ...changes, database: { url: database.url } });
+  const settings = createTestSettings({
+    ...changes,
+    database: { url: reroute(database.url), maxConnections: 10 },
+  });
   const invalidated: string[] = [];
   const pool = createPool(settings);
   const boss = await createProducer(pool, log);
