@@ -31,7 +31,7 @@ import {
   locateData,
   makeOwnedDirectory,
 } from './postgres-location.ts';
-import { findProcessesIn, isAlive, waitUntilGone } from './processes.ts';
+import { findProcessesIn, isAlive, terminateProcesses, waitUntilGone } from './processes.ts';
 import { findOwnPostgres, type OwnPostgres } from './servers.ts';
 
 const MAX_CONNECTIONS = 200;
@@ -45,14 +45,23 @@ async function main(): Promise<void> {
   const account = ensureAccount();
   const binaries = locateBinaries(account);
   const data = locateData(locateInstallation(settings.directory).postgresDirectory, account);
-  if (!existsSync(join(data, 'PG_VERSION'))) initializeData(data, binaries, server, account);
+  if (!existsSync(join(data, 'PG_VERSION'))) await initializeData(data, binaries, server, account);
   await outliveFormerServer(data);
   becomeServer(data, binaries, server, account);
 }
 
-/** In a folder beside it first: an initdb that was cut short leaves nothing that looks like data. */
-function initializeData(data: string, binaries: string, server: OwnPostgres, account?: Account): void {
+/**
+ * In a folder beside it first: an initdb that was cut short leaves nothing that looks like data. Where it was we that
+ * were killed, it may still be at work.
+ */
+async function initializeData(
+  data: string,
+  binaries: string,
+  server: OwnPostgres,
+  account?: Account,
+): Promise<void> {
   const partial = `${data}.partial`;
+  if (existsSync(partial)) await terminateProcesses(findProcessesIn(realpathSync(partial)));
   rmSync(partial, { recursive: true, force: true });
   makeOwnedDirectory(partial, account);
   const secrets = mkdtempSync(join(tmpdir(), 'postern-'));

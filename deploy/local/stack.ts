@@ -118,7 +118,9 @@ async function beginRun({ directory }: Installation, pm2: Pm2): Promise<Run> {
         started.filter((name) => SERVICES.includes(name)),
       );
       await stopOnline(pm2, started);
-      if (!wasRunning) await pm2.kill();
+      if (wasRunning) return;
+      await pm2.kill();
+      await terminateProcesses(findOwnProcesses(directory)); // children that outlived theirs, as initdb does
     },
   };
 }
