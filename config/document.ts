@@ -48,22 +48,38 @@ export function documentSettings(): string {
   const entries = Object.entries(schema.properties ?? {});
   const plain = entries.filter(([, { properties }]) => !properties);
   const sections = entries.flatMap(([name, { properties }]) => (properties ? [{ name, properties }] : []));
-  const variables = Object.entries(environmentVariables).map(
-    ([variable, path]) => `| \`${variable}\` | \`${path.join('.')}\` |`,
-  );
+  const variables = Object.entries(environmentVariables).map(([variable, path]) => [
+    `\`${variable}\``,
+    `\`${path.join('.')}\``,
+  ]);
   return [
-    `${INTRODUCTION}| variable | setting |\n|---|---|\n${variables.join('\n')}\n`,
-    `## General\n\n${tabulate(plain)}\n`,
-    ...sections.map(({ name, properties }) => `## [${name}]\n\n${tabulate(Object.entries(properties))}\n`),
+    `${INTRODUCTION}${tabulate(['variable', 'setting'], variables)}\n`,
+    `## General\n\n${describeSettings(plain)}\n`,
+    ...sections.map(
+      ({ name, properties }) => `## [${name}]\n\n${describeSettings(Object.entries(properties))}\n`,
+    ),
   ].join('\n');
 }
 
-function tabulate(entries: [string, Schema][]): string {
-  const rows = entries.map(
-    ([name, schema]) =>
-      `| \`${name}\` | ${describeType(schema)} | ${describeDefault(schema.default)} | ${escapePipes(schema.description ?? '')} |`,
+function describeSettings(entries: [string, Schema][]): string {
+  const rows = entries.map(([name, schema]) => [
+    `\`${name}\``,
+    describeType(schema),
+    describeDefault(schema.default),
+    escapePipes(schema.description ?? ''),
+  ]);
+  return tabulate(['setting', 'type', 'default', 'meaning'], rows);
+}
+
+/** Columns as wide as their widest cell: the formatter would do the same. */
+function tabulate(heading: string[], rows: string[][]): string {
+  const widths = heading.map((cell, column) =>
+    Math.max(cell.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );
-  return ['| setting | type | default | meaning |', '|---|---|---|---|', ...rows].join('\n');
+  const format = (row: string[]) =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  const rule = widths.map((width) => '-'.repeat(width));
+  return [heading, rule, ...rows].map(format).join('\n');
 }
 
 function describeType({ type, items, minimum, maximum, enum: values }: Schema): string {
