@@ -16,7 +16,10 @@ export const plugins = {
   dkim: ['sender'],
 } as const;
 
-export function createZoneMtaConfig(settings: Settings): Record<string, unknown> {
+/** As JSON; the keys are ZoneMTA's own. */
+export type ZoneMtaConfig = Record<string, unknown>;
+
+export function createZoneMtaConfig(settings: Settings): ZoneMtaConfig {
   const { mta, queue, limits, sandbox, hostname, instanceId } = settings;
   const isProduction = settings.environment === 'production';
   return {
