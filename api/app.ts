@@ -18,10 +18,12 @@ import { limitBytesInFlight, RETRY_AFTER_SECONDS } from './plugins/admission.ts'
 import { answerError, answerNotFound } from './plugins/errors.ts';
 import { type ApiMetrics, addMonitoring } from './plugins/metrics.ts';
 import { requireJson } from './plugins/negotiation.ts';
+import { addOpenApi } from './plugins/openapi.ts';
 import { apiTokenRoutes } from './routes/api-tokens.ts';
 import { domainRoutes } from './routes/domains.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { sendRoutes } from './routes/send.ts';
+import { verificationRoutes } from './routes/verifications.ts';
 import { credentialCalls } from './rpc/credentials.ts';
 import { deliveryEventCalls } from './rpc/delivery-events.ts';
 import { dkimKeyCalls } from './rpc/dkim-keys.ts';
@@ -73,6 +75,7 @@ export async function createApp({
 
   const metrics = addMonitoring(app, { database: () => pool.query('select 1') });
   const context = { store: { pool, boss, invalidator }, settings, metrics };
+  await addOpenApi(app);
   await app.register(publicRoutes(context), { prefix: '/api/v1' });
   await app.register(rpcRoutes(context));
   return app;
@@ -81,7 +84,7 @@ export async function createApp({
 function publicRoutes(context: Context) {
   return async (app: FastifyInstance): Promise<void> => {
     app.addHook('onRequest', requireJson);
-    for (const routes of [sendRoutes, messageRoutes, domainRoutes, apiTokenRoutes]) {
+    for (const routes of [sendRoutes, messageRoutes, domainRoutes, verificationRoutes, apiTokenRoutes]) {
       await app.register(routes(context));
     }
   };

@@ -15,7 +15,7 @@ import { createPool, inTransaction, type Store } from './database.ts';
 import { createProducer } from './jobs/producer.ts';
 import { createDomainToken, createOrganizationToken } from './models/api-token.ts';
 import { activateDkimKey, createDkimKey, generateDkimKeyPair } from './models/dkim-key.ts';
-import { createDomain, type Domain, findDomainByName, setDkimVerified } from './models/domain.ts';
+import { createDomain, type Domain, findDomainByName, verifyDomain } from './models/domain.ts';
 import { createOrganization, resumeOrganization, suspendOrganization } from './models/organization.ts';
 
 interface Session {
@@ -80,7 +80,7 @@ add(
     .requiredOption('--domain <name>'),
   async ({ store }, options: { domain: string }) => {
     const domain = await findDomain(store, options.domain);
-    await inTransaction(store, (tx) => setDkimVerified(tx, domain.id, true));
+    await inTransaction(store, (tx) => verifyDomain(tx, domain.id));
     return describeDomain(await findDomain(store, options.domain));
   },
 );

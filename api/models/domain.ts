@@ -93,13 +93,13 @@ export async function listDomains(
   return rows;
 }
 
-/** Notes that the DKIM record was seen in the DNS (or not any more): mail from the domain is taken (or refused). */
-export async function setDkimVerified(tx: Transaction, domainId: number, isVerified: boolean): Promise<void> {
+/** Notes that the DKIM record was seen in the DNS: from the commit on mail from the domain is taken. */
+export async function verifyDomain(tx: Transaction, domainId: number): Promise<void> {
   const { rowCount } = await tx.query(
     `update domains
-        set dkim_verified_at = case when $2::boolean then now() end, updated_at = now()
-      where id = $1 and (dkim_verified_at is not null) <> $2::boolean`,
-    [domainId, isVerified],
+        set dkim_verified_at = now(), updated_at = now()
+      where id = $1 and dkim_verified_at is null`,
+    [domainId],
   );
   if (rowCount === 0) return;
   const { rows } = await tx.query<{ digest: string }>(

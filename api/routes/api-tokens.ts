@@ -35,7 +35,7 @@ export function apiTokenRoutes({ store }: Context): FastifyPluginAsyncTypebox {
     app.post('/domains/:id/api_tokens', { schema: createTokenSchema }, async (request, reply) => {
       const domain = await findOwnDomain(request, request.params.id);
       if (!domain) return reply.code(404).send(NOT_FOUND);
-      const name = (request.body?.api_token?.name ?? '').replaceAll('\0', '');
+      const name = request.body?.api_token?.name ?? '';
       const { organizationId, id: domainId } = domain;
       const created = await createDomainToken(store.pool, { organizationId, domainId, name });
       return reply.code(201).send({ ...toApiToken(created), token: created.token });

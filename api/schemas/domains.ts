@@ -28,7 +28,8 @@ const failures = {
   503: errorSchema,
 };
 const domainParams = Type.Object({ id: Type.String() });
-const name = Type.Optional(Type.String({ maxLength: 200 }));
+/** Text for people; no control characters. */
+const name = Type.Optional(Type.String({ maxLength: 200, pattern: '^[^\\u0000-\\u001f]*$' }));
 
 export const listDomainsSchema = {
   querystring: Type.Object({
@@ -50,7 +51,6 @@ export const verifyDomainSchema = {
   response: {
     200: Type.Object({
       dkim_verified: Type.Boolean(),
-      advance_verified: Type.Boolean(),
       errors: Type.Record(Type.String(), Type.String()),
     }),
     ...failures,

@@ -1,17 +1,31 @@
 import assert from 'node:assert/strict';
-import { sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
+import { type DnsServer, startDnsServer } from '../../sandbox/dns-server.ts';
+import { createZone, type FindDkimRecord } from '../../sandbox/zone.ts';
+import { log, sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
 
 describe('domains and their tokens', () => {
+  let dns: DnsServer;
+  /** What the DNS says, by selector and domain. */
+  const records = new Map<string, string>();
   let api: TestApi;
   let tenant: Tenant;
   let stranger: Tenant;
 
   before(async () => {
-    api = await startTestApi('domains');
+    const findDkimRecord: FindDkimRecord = async (domain, selector) => {
+      const value = records.get(`${selector} ${domain}`);
+      return value === undefined ? { ok: false, reason: 'not_found' } : { ok: true, value: { value } };
+    };
+    const zone = createZone({ hostname: 'postern.test', address: '127.0.0.1', findDkimRecord });
+    dns = await startDnsServer({ host: '127.0.0.1', port: 0, zone, log });
+    api = await startTestApi('domains', { sandbox: { dnsPort: dns.port } });
     tenant = await api.createTenant();
     stranger = await api.createTenant();
   });
-  after(() => api.close());
+  after(async () => {
+    await api.close();
+    await dns.close();
+  });
 
   async function call(
     method: 'GET' | 'POST' | 'DELETE',
@@ -55,6 +69,11 @@ describe('domains and their tokens', () => {
     ['a name without a dot', { domain: { url: 'localhost' } }, { url: ['is invalid'] }],
     ['an address', { domain: { url: '127.0.0.1' } }, { url: ['is invalid'] }],
     ['an URL', { domain: { url: 'https://example.org/' } }, { url: ['is invalid'] }],
+    [
+      'a label with NUL',
+      { domain: { url: 'nul.test', name: 'a\0b' } },
+      { 'domain.name': ['must match pattern "^[^\\u0000-\\u001f]*$"'] },
+    ],
     ['injection', { domain: { url: "x'; drop table domains; --.test" } }, { url: ['is invalid'] }],
   ];
   for (const [what, payload, errors] of refusals) {
@@ -67,6 +86,26 @@ describe('domains and their tokens', () => {
     const expected = { status: 422, body: { errors: { url: ['has already been taken'] } } };
     assert.deepEqual(await call('POST', '', { domain: { url: tenant.domain } }), expected);
     assert.deepEqual(await call('POST', '', { domain: { url: stranger.domain } }), expected);
+  });
+
+  it('verifies a domain once its key is in the DNS, and not before', async () => {
+    const { body } = await call('POST', '', { domain: { url: 'verify.test' } });
+    const verify = async () => (await call('POST', `/${body.id}/verify`)).body;
+
+    assert.deepEqual(await verify(), {
+      dkim_verified: false,
+      errors: { dkim: 'No matching DKIM key found' },
+    });
+    records.set('postern verify.test', 'v=DKIM1; p=AAAA');
+    assert.deepEqual(await verify(), {
+      dkim_verified: false,
+      errors: { dkim: 'The DKIM record holds another key' },
+    });
+    records.set('postern verify.test', body.dkim_string.replace('p=', 'p= ').replace('k=rsa; ', ''));
+    assert.deepEqual(await verify(), { dkim_verified: true, errors: {} });
+    assert.equal((await call('GET', `/${body.id}`)).body.dkim_verified, true);
+    records.clear();
+    assert.deepEqual(await verify(), { dkim_verified: true, errors: { dkim: 'No matching DKIM key found' } });
   });
 
   it('makes a token, shows it once, and lets one send with it until it is revoked', async () => {

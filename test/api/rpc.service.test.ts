@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { inTransaction } from '../../api/database.ts';
 import { revokeDomainToken } from '../../api/models/api-token.ts';
 import { activateDkimKey, createDkimKey, generateDkimKeyPair } from '../../api/models/dkim-key.ts';
-import { setDkimVerified } from '../../api/models/domain.ts';
+import { verifyDomain } from '../../api/models/domain.ts';
 import { resumeOrganization, suspendOrganization } from '../../api/models/organization.ts';
 import { digestToken } from '../../lib/secrets.ts';
 import { countRows, startTestApi, type Tenant, type TestApi } from './support.ts';
@@ -90,7 +90,7 @@ describe('the RPC side of the api', () => {
           .length;
 
       assert.match(await refusal(), /DKIM DNS not verified/);
-      await inTransaction(api.store, (tx) => setDkimVerified(tx, other.domainId, true));
+      await inTransaction(api.store, (tx) => verifyDomain(tx, other.domainId));
       assert.deepEqual([await refusal(), forgotten()], [null, 1]);
       await inTransaction(api.store, (tx) => suspendOrganization(tx, other.organizationId));
       assert.match(await refusal(), /unable to send/);

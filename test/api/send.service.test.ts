@@ -330,6 +330,18 @@ describe('POST /api/v1/send', () => {
     });
   });
 
+  it('is described, as all public routes are and no other', async () => {
+    const { paths } = (await api.app.inject('/api/v1/openapi.json')).json<{ paths: object }>();
+    assert.deepEqual(
+      Object.keys(paths).filter((path) => !path.includes('/domains')),
+      ['/api/v1/openapi.json', '/api/v1/send', '/api/v1/messages', '/api/v1/messages/{id}'],
+    );
+    assert.equal(
+      Object.keys(paths).every((path) => path.startsWith('/api/v1/')),
+      true,
+    );
+  });
+
   it('shows no token and no address in the errors it answers', async () => {
     const canary = 'S3cr3t-canary';
     for (const request of [
