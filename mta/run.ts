@@ -5,11 +5,13 @@ import { pathToFileURL } from 'node:url';
 import type { Settings } from '../config/schema.ts';
 import { createLogger } from '../lib/log.ts';
 import { startMtaMonitor } from './monitor.ts';
-import type { ZoneMtaConfig } from './settings.ts';
 import { startZoneMta } from './zone-mta.ts';
 
-/** Once a process: ZoneMTA reads its configuration when it is loaded. */
-export async function runMta(settings: Settings, config: ZoneMtaConfig): Promise<void> {
+/**
+ * Once a process: ZoneMTA reads its configuration when it is loaded.
+ * @param config ZoneMTA's own (createZoneMtaConfig)
+ */
+export async function runMta(settings: Settings, config: object): Promise<void> {
   const log = createLogger('mta', settings.log);
   process.on('unhandledRejection', (error) => {
     log.fatal({ err: error }, 'process.crashed');
@@ -28,7 +30,7 @@ export async function runMta(settings: Settings, config: ZoneMtaConfig): Promise
 }
 
 /** The children read it as well. */
-function writeConfig(installation: string, config: ZoneMtaConfig): string {
+function writeConfig(installation: string, config: object): string {
   const directory = join(installation, 'mta');
   mkdirSync(directory, { recursive: true });
   const file = join(directory, 'zone-mta.json');

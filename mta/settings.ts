@@ -16,10 +16,8 @@ export const plugins = {
   dkim: ['sender'],
 } as const;
 
-/** As JSON; the keys are ZoneMTA's own. */
-export type ZoneMtaConfig = Record<string, unknown>;
-
-export function createZoneMtaConfig(settings: Settings): ZoneMtaConfig {
+/** To be written as JSON; the keys are ZoneMTA's own. */
+export function createZoneMtaConfig(settings: Settings) {
   const { mta, queue, limits, sandbox, hostname, instanceId } = settings;
   const isProduction = settings.environment === 'production';
   return {
