@@ -11,6 +11,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const SOCKET_TIMEOUT_MS = 60_000;
 /** nodemailer gives a connection up after this many messages; a new one costs four round trips. */
 const MAX_MESSAGES_PER_CONNECTION = 1_000;
+/** ZoneMTA's answer to each command while it closes: for a 421 it takes the code of an error that has none. */
+const CLOSING = '550 Server shutdown in progress';
 /** The client has no name of its own on loopback. */
 const CLIENT_NAME = 'localhost';
 
@@ -111,8 +113,8 @@ function refusedBy(errors: readonly SmtpError[]): Refused[] {
   }));
 }
 
-function isPermanent({ responseCode = 0 }: SmtpError): boolean {
-  return responseCode >= 500 && responseCode < 600;
+function isPermanent({ responseCode = 0, response }: SmtpError): boolean {
+  return responseCode >= 500 && responseCode < 600 && response !== CLOSING;
 }
 
 function replyOf({ response, message }: SmtpError): string {

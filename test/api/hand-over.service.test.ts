@@ -234,6 +234,15 @@ describe('the hand-over to the mta', () => {
     assert.equal(await run(id), 'accepted');
   });
 
+  it('tries again later when the mta closes, although it says 550', async () => {
+    const id = await accept('Subject: x\r\n\r\nx\r\n');
+    sink.nextReplies.push('550 Server shutdown in progress');
+    await assert.rejects(run(id), /Server shutdown in progress/);
+
+    assert.equal((await show(id)).status, 'queued');
+    assert.equal(await run(id), 'accepted');
+  });
+
   it('holds a message that the mta did not take within its lifetime', async () => {
     const id = await accept('Subject: x\r\n\r\nx\r\n');
     sink.nextReplies.push('451 4.3.0 later');
