@@ -62,6 +62,8 @@ const redis = (port) => ({
   args: [
     ...['--port', port, '--bind', '127.0.0.1', '--dir', join(settings.directory, 'redis')],
     ...['--save', '', '--appendonly', 'no'],
+    // Its title would overwrite the variables by which deploy/local/processes.ts finds it without pm2.
+    ...['--set-proc-title', 'no'],
   ],
 });
 

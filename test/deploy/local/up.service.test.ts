@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { locateInstallation } from '../../../deploy/local/installation.ts';
+import { explainTakenPort } from '../../../deploy/local/ports.ts';
 import { removeData } from '../../../deploy/local/postgres-location.ts';
 import { findOwnProcesses } from '../../../deploy/local/processes.ts';
 import { writeTestSettings } from '../../support/test-installation.ts';
@@ -36,7 +37,7 @@ describe('bin/up', function () {
 
     assert.equal(code, 1);
     assert.match(stderr, new RegExp(`tcp port ${port} \\(worker\\): is taken by ${process.pid} \\(`));
-    assertNothingRuns();
+    await assertNothingRuns();
   });
 
   it('lists every problem of the settings, and starts nothing', async () => {
@@ -45,14 +46,14 @@ describe('bin/up', function () {
     assert.equal(code, 1);
     assert.match(stderr, /hostnam: unknown setting/);
     assert.match(stderr, /api\.port: must be >= 1/);
-    assertNothingRuns();
+    await assertNothingRuns();
   });
 
   it('refuses production', async () => {
     const { code, stderr } = await run('up.ts', { POSTERN_ENV: 'production' });
     assert.equal(code, 1);
     assert.match(stderr, /gateway\.certificateFile, gateway\.privateKeyFile: required in production/);
-    assertNothingRuns();
+    await assertNothingRuns();
   });
 
   it('stops what it has started when it is interrupted', async () => {
@@ -62,19 +63,42 @@ describe('bin/up', function () {
     const { code, stderr } = await finish(child);
     assert.equal(code, 130);
     assert.match(stderr, /interrupted/);
-    assertNothingRuns();
+    await assertNothingRuns();
   });
 
-  it('is undone by bin/down, which may also find nothing', async () => {
-    assert.deepEqual((await run('down.ts')).code, 0);
-    assertNothingRuns();
+  it('is undone by bin/down also after a kill -9 of itself and of pm2', async () => {
+    const child = start('up.ts', {});
+    const logs = ['postgres', 'redis'].map((name) => join(directory, `log/${name}.log`));
+    await waitFor(() =>
+      logs.every((file) => existsSync(file) && /ready to accept/i.test(readFileSync(file, 'utf8'))),
+    );
+    child.kill('SIGKILL');
+    await finish(child);
+    process.kill(
+      Number(readFileSync(join(locateInstallation(directory).pm2Home, 'pm2.pid'), 'utf8')),
+      'SIGKILL',
+    );
+    assert.ok(findOwnProcesses(directory).length >= 2, 'postgres and redis run on');
+
+    assert.equal((await run('down.ts')).code, 0);
+    await assertNothingRuns();
   });
 
-  function assertNothingRuns(): void {
+  it('bin/down may find nothing to stop', async () => {
+    assert.equal((await run('down.ts')).code, 0);
+    await assertNothingRuns();
+  });
+
+  async function assertNothingRuns(): Promise<void> {
     assert.deepEqual(findOwnProcesses(directory), []);
     const pidFile = join(locateInstallation(directory).pm2Home, 'pm2.pid');
     const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : undefined;
     assert.ok(pid === undefined || !existsSync(`/proc/${pid}`), `the pm2 daemon ${pid} still runs`);
+    const toml = readFileSync(locateInstallation(directory).settingsFile, 'utf8');
+    for (const [, port] of toml.matchAll(/(?:port = |127\.0\.0\.1:)(\d{2,})/gi)) {
+      const own = { process: 'test', host: '127.0.0.1', port: Number(port), transport: 'tcp' as const };
+      assert.equal(await explainTakenPort(own), undefined, `port ${port}`);
+    }
   }
 
   function readPort(section: string): number {
