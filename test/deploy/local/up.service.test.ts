@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, it } from 'mocha';
 import { locateInstallation } from '../../../deploy/local/installation.ts';
 import { explainTakenPort } from '../../../deploy/local/ports.ts';
 import { removeData } from '../../../deploy/local/postgres-location.ts';
-import { findOwnProcesses } from '../../../deploy/local/processes.ts';
+import { findOwnProcesses, isAlive } from '../../../deploy/local/processes.ts';
 import { writeTestSettings } from '../../support/test-installation.ts';
 
 describe('bin/up', function () {
@@ -93,7 +93,7 @@ describe('bin/up', function () {
     assert.deepEqual(findOwnProcesses(directory), []);
     const pidFile = join(locateInstallation(directory).pm2Home, 'pm2.pid');
     const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : undefined;
-    assert.ok(pid === undefined || !existsSync(`/proc/${pid}`), `the pm2 daemon ${pid} still runs`);
+    assert.ok(pid === undefined || !isAlive(pid), `the pm2 daemon ${pid} still runs`);
     const toml = readFileSync(locateInstallation(directory).settingsFile, 'utf8');
     for (const [, port] of toml.matchAll(/(?:port = |127\.0\.0\.1:)(\d{2,})/gi)) {
       const own = { process: 'test', host: '127.0.0.1', port: Number(port), transport: 'tcp' as const };
