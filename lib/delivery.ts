@@ -11,6 +11,8 @@ export interface MessageIdentity {
   organizationId: number;
   /** The domain that the message is signed for, lower case, A-labels. */
   domain: string;
+  /** 0 (first) to 9; 5 where nothing is said. */
+  priority?: number;
 }
 
 /** Set on a claimed delivery by the queue. */
@@ -21,6 +23,8 @@ export interface Claim {
   attempt: number;
   /** Milliseconds since the epoch, after which there is no further attempt. */
   expiresAt: number;
+  /** Of the message, as it came in. */
+  recipients: number;
 }
 
 /** Set on a delivery by plugins/status while it is attempted. */

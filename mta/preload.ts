@@ -1,25 +1,36 @@
 /**
- * Loaded into ZoneMTA's master and, by NODE_OPTIONS, into all its children before anything else: answers the four
- * modules of its queue with ours. The package itself stays as it came from npm.
+ * Loaded into ZoneMTA's master and, by NODE_OPTIONS, into all its children before anything else: answers the five
+ * modules that its queue consists of, and its log, with ours. The package itself stays as it came from npm.
  */
 import { registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const REPLACED = ['mail-queue', 'remote-queue', 'db', 'connection-pool'];
+const REPLACED = ['mail-queue', 'remote-queue', 'db', 'connection-pool', 'sender'];
 
-const replacements = new Map(
-  REPLACED.map((name) => [
+const replacements = new Map<string, string>([
+  ...REPLACED.map((name): [string, string] => [
     `/@zone-eu/zone-mta/lib/${name}.js`,
-    pathToFileURL(join(import.meta.dirname, 'queue', `${name}.ts`)).href,
+    locate('queue', `${name}.ts`),
   ]),
-);
+  ['/npmlog/lib/log.js', locate('npmlog.ts')],
+]);
+/** Of the modules that are replaced, from where they are recognizable. */
+const REPLACEABLE = /\/(?:@zone-eu\/zone-mta|npmlog)\/lib\/[a-z-]+\.js$/;
+
+function locate(...path: string[]): string {
+  return pathToFileURL(join(import.meta.dirname, ...path)).href;
+}
+
+/** Asks for ZoneMTA's own module where ours builds on it. */
+const ORIGINAL = '?original';
 
 if (process.env.POSTERN_QUEUE_BACKEND !== 'mongodb') {
   registerHooks({
     resolve(specifier, context, nextResolve) {
+      if (specifier.endsWith(ORIGINAL)) return nextResolve(specifier.slice(0, -ORIGINAL.length), context);
       const resolved = nextResolve(specifier, context);
-      const suffix = /\/@zone-eu\/zone-mta\/lib\/[a-z-]+\.js$/.exec(resolved.url)?.[0];
+      const suffix = REPLACEABLE.exec(resolved.url)?.[0];
       const url = suffix === undefined ? undefined : replacements.get(suffix);
       return url === undefined ? resolved : { url, format: 'module-typescript', shortCircuit: true };
     },

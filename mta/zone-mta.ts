@@ -43,30 +43,30 @@ export interface PluginHandler {
   load(done: () => void): void;
 }
 
-export interface SenderPrototype extends EventEmitter {
-  releaseDelivery(delivery: SenderDelivery, callback: Callback): void;
-  deferDelivery(
-    delivery: SenderDelivery,
-    ttl: number,
-    smtpLog: unknown,
-    response: string,
-    bounce: { category?: string },
-    callback: Callback,
-  ): void;
-}
+/** The constructor of lib/sender.js: works through deliveries one by one, from the moment it is made. */
+export type SenderConstructor = new (
+  clientId: string,
+  connectionId: number,
+  zone: unknown,
+  sendCommand: SendCommand,
+  queue: unknown,
+  connectionPool: unknown,
+) => EventEmitter;
 
 /** lib/plugins.js: the plugin handler of this process, made before any queue is. */
 export function pluginHandler(): PluginHandler {
   return (require('@zone-eu/zone-mta/lib/plugins') as { handler: PluginHandler }).handler;
 }
 
-export function senderPrototype(): SenderPrototype {
-  return (require('@zone-eu/zone-mta/lib/sender') as { prototype: SenderPrototype }).prototype;
+/** ZoneMTA's own Sender, for the one that stands in for it (mta/queue/sender.ts): preload.ts lets that one through. */
+export function zoneMtaSender(): SenderConstructor {
+  return require('@zone-eu/zone-mta/lib/sender.js?original') as SenderConstructor;
 }
 
 /** lib/ttl-cache.js: what GETCACHE and SETCACHE of the queue server speak to. */
 export interface TtlCache {
   data: Map<string, unknown>;
+  sorted: unknown[];
   get(key: string): unknown;
   set(key: string, value: unknown, ttl: number, onExpired?: (value: unknown) => void): void;
   remove(key: string): void;

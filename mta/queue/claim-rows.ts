@@ -1,68 +1,166 @@
-/** The rows behind claims: finding due ones and taking them, with the envelope that the sender needs. */
+/** The rows behind claims: taking due ones, giving them back, and finding out where there are any. */
 import type pg from 'pg';
+import type { ClaimedRow, FlowKey } from './rows.ts';
 
-export interface DueRow {
-  queue_id: string;
-  sequence: string;
-  domain: string;
+export interface WantedRows extends FlowKey {
+  count: number;
 }
 
-export interface ClaimedRow extends DueRow {
+interface ClaimResult {
   zone: string;
+  organization_id: string;
+  domain: string;
+  priority: number;
+  queue_id: string;
+  sequence: string;
   recipient: string;
   claim_id: string;
   attempts: number;
   deferrals: number;
   expires_at: Date;
-  created_at: Date;
-  last_response: string | null;
-  /** JSON */
-  envelope: string;
 }
 
-/** The longest due deliveries of a zone that nobody has claimed. */
-export async function findDue(
+/**
+ * Claims the longest due rows of each flow, at most `count`, passing over what another instance takes at this moment.
+ * The attempt is counted now: a crash shows.
+ */
+export async function claimRows(
   pool: pg.Pool,
-  { zone, skipDomains, limit }: { zone: string; skipDomains: string[]; limit: number },
-): Promise<DueRow[]> {
-  const { rows } = await pool.query<DueRow>({
-    name: 'find_due',
-    text: `select queue_id, sequence, domain
-             from deliveries
-            where zone = $1
-              and due_at <= now()
-              and claim_id is null
-              and held_at is null
-              and expires_at > now()
-              and domain <> all($2)
-            order by due_at
-            limit $3`,
-    values: [zone, skipDomains, limit],
-  });
-  return rows;
-}
-
-/** Claims those of the rows that nobody else has claimed meanwhile. The attempt is counted now: a crash shows. */
-export async function takeClaims(
-  pool: pg.Pool,
-  { instanceId, leaseSeconds, picked }: { instanceId: string; leaseSeconds: number; picked: DueRow[] },
+  { instanceId, leaseSeconds, wanted }: { instanceId: string; leaseSeconds: number; wanted: WantedRows[] },
 ): Promise<ClaimedRow[]> {
-  const { rows } = await pool.query<ClaimedRow>({
-    name: 'take_claims',
-    text: `update deliveries d
+  const { rows } = await pool.query<ClaimResult>({
+    name: 'claim_rows',
+    text: `with picked as (
+             select d.queue_id, d.sequence
+               from unnest($1::text[], $2::bigint[], $3::text[], $4::smallint[], $5::integer[])
+                    as w (zone, organization_id, domain, priority, count)
+              cross join lateral (
+                    select queue_id, sequence
+                      from deliveries
+                     where zone = w.zone
+                       and organization_id = w.organization_id
+                       and domain = w.domain
+                       and priority = w.priority
+                       and due_at <= now()
+                       and claim_id is null
+                       and held_at is null
+                       and expires_at > now()
+                     order by due_at
+                     limit w.count
+                       for update skip locked
+                    ) d
+           )
+           update deliveries d
               set claim_id = nextval('claim_ids'),
-                  claimed_by = $1,
-                  claimed_until = now() + make_interval(secs => $2),
+                  claimed_by = $6,
+                  claimed_until = now() + make_interval(secs => $7),
                   attempts = d.attempts + 1
-             from unnest($3::text[], $4::text[]) as picked (queue_id, sequence)
-             join messages m on m.id = picked.queue_id
+             from picked
             where d.queue_id = picked.queue_id
               and d.sequence = picked.sequence
-              and d.claim_id is null
-              and d.held_at is null
-        returning d.queue_id, d.sequence, d.domain, d.zone, d.recipient, d.claim_id, d.attempts, d.deferrals,
-                  d.expires_at, d.created_at, d.last_response, m.envelope`,
-    values: [instanceId, leaseSeconds, picked.map((row) => row.queue_id), picked.map((row) => row.sequence)],
+        returning d.zone, d.organization_id, d.domain, d.priority, d.queue_id, d.sequence, d.recipient, d.claim_id,
+                  d.attempts, d.deferrals, d.expires_at`,
+    values: [
+      wanted.map((flow) => flow.zone),
+      wanted.map((flow) => flow.organizationId),
+      wanted.map((flow) => flow.domain),
+      wanted.map((flow) => flow.priority),
+      wanted.map((flow) => flow.count),
+      instanceId,
+      leaseSeconds,
+    ],
   });
-  return rows;
+  return rows.map((row) => ({
+    zone: row.zone,
+    organizationId: Number(row.organization_id),
+    domain: row.domain,
+    priority: row.priority,
+    queueId: row.queue_id,
+    sequence: row.sequence,
+    recipient: row.recipient,
+    claimId: row.claim_id,
+    attempts: row.attempts,
+    deferrals: row.deferrals,
+    expiresAt: row.expires_at.getTime(),
+  }));
+}
+
+/** These are due again at once. Their attempt never began: it is not counted. */
+export async function giveBackRows(
+  pool: pg.Pool,
+  claimIds: string[],
+  { hasBegun }: { hasBegun: boolean },
+): Promise<void> {
+  await pool.query(
+    `update deliveries
+        set claim_id = null, claimed_by = null, claimed_until = null,
+            attempts = case when $2 then attempts else attempts - 1 end
+      where claim_id = any($1::bigint[])`,
+    [claimIds, hasBegun],
+  );
+}
+
+/** The flows of unclaimed deliveries, each with the moment it is due next. Walks the index from flow to flow. */
+export async function findFlows(pool: pg.Pool): Promise<(FlowKey & { dueAt: number })[]> {
+  const { rows } = await pool.query<{
+    zone: string;
+    organization_id: string;
+    domain: string;
+    priority: number;
+    due_at: Date;
+  }>(
+    `with recursive flow as (
+       (select zone, organization_id, domain, priority, due_at
+          from deliveries
+         where claim_id is null and held_at is null
+         order by zone, organization_id, domain, priority, due_at
+         limit 1)
+       union all
+       select next.*
+         from flow
+        cross join lateral (
+              select zone, organization_id, domain, priority, due_at
+                from deliveries
+               where claim_id is null
+                 and held_at is null
+                 and (zone, organization_id, domain, priority)
+                     > (flow.zone, flow.organization_id, flow.domain, flow.priority)
+               order by zone, organization_id, domain, priority, due_at
+               limit 1
+              ) next
+     )
+     select * from flow`,
+  );
+  return rows.map((row) => ({
+    zone: row.zone,
+    organizationId: Number(row.organization_id),
+    domain: row.domain,
+    priority: row.priority,
+    dueAt: row.due_at.getTime(),
+  }));
+}
+
+/** For each flow, in order, the moment it is due next; undefined where nothing is left. */
+export async function findNextDue(pool: pg.Pool, flows: FlowKey[]): Promise<(number | undefined)[]> {
+  const { rows } = await pool.query<{ due_at: Date | null }>({
+    name: 'find_next_due',
+    text: `select (select min(due_at)
+                     from deliveries d
+                    where d.zone = w.zone
+                      and d.organization_id = w.organization_id
+                      and d.domain = w.domain
+                      and d.priority = w.priority
+                      and claim_id is null
+                      and held_at is null) as due_at
+             from unnest($1::text[], $2::bigint[], $3::text[], $4::smallint[])
+                  with ordinality as w (zone, organization_id, domain, priority, number)
+            order by w.number`,
+    values: [
+      flows.map((flow) => flow.zone),
+      flows.map((flow) => flow.organizationId),
+      flows.map((flow) => flow.domain),
+      flows.map((flow) => flow.priority),
+    ],
+  });
+  return rows.map((row) => row.due_at?.getTime());
 }

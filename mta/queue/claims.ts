@@ -1,18 +1,25 @@
 /**
- * Who delivers what, now. Senders ask for a delivery and wait here until there is one: no polling, no "empty" pause.
+ * Who delivers what, now. Sender processes ask for deliveries and wait here until there are some: no polling, no pause.
  *
- * A claim is a row's `claim_id` with a lease (`claimed_until`), and an entry in memory that counts against the
- * destination's limit. It ends when its sender reports an ending, when the sender's connection closes (then the row
- * is due again at once), or when nobody has renewed the lease: see leases.ts.
+ * Claimed rows are handed out from memory (scheduler.ts says which); they come there from receivers, which claim what
+ * is fresh as they write it, and in batches from the database. A claim is a lease on the row. It ends when its sender
+ * reports an ending, when the sender's connection closes (then the row is due again at once), or when nobody has
+ * renewed the lease: see leases.ts.
  */
 import type pg from 'pg';
 import type { Logger } from '../../lib/log.ts';
-import { type ClaimedRow, findDue, takeClaims } from './claim-rows.ts';
+import { claimRows, findFlows, findNextDue, giveBackRows } from './claim-rows.ts';
+import type { LimitOf } from './destinations.ts';
+import type { QueueMetrics } from './metrics.ts';
+import { type ClaimedRow, type FlowKey, type RowKey, rowKey } from './rows.ts';
+import { Scheduler } from './scheduler.ts';
 
-/** Due mail of a zone is looked for this often even when nobody announced any: deferred mail becomes due by itself. */
-const LOOK_INTERVAL_MS = 1_000;
-/** Rows looked at for each delivery wanted: some belong to destinations that are at their limit. */
-const CANDIDATES_PER_WAITER = 4;
+const TICK_MS = 100;
+/** Flows that nobody announced: those of another instance on the same database, and defects. */
+const DISCOVERY_MS = 60_000;
+/** Claimed beyond what senders ask for at the moment. */
+const PREFETCH = 20;
+const RETRY_MS = 500;
 /** A delivery that has not ended after this long is given up: its lease is no longer renewed. */
 const LONGEST_CLAIM_MS = 3_600_000;
 
@@ -20,9 +27,19 @@ export interface Waiter {
   zone: string;
   /** The sender process. */
   owner: string;
-  /** Deliveries at a time to one recipient domain. */
-  limitOf(domain: string): number;
-  give(claimed: ClaimedRow | undefined): void;
+  /** How many deliveries it can take. */
+  count: number;
+  /** Called once: with at least one row, or with nothing when the queue closes. */
+  give(rows: ClaimedRow[] | undefined): void;
+}
+
+/** What a sender reports when a delivery has ended. */
+export interface EndedDelivery extends RowKey {
+  type: string;
+  /** Of a deferral, ms since the epoch */
+  dueAt?: number | undefined;
+  /** The provider behind the MX it was delivered to */
+  site?: string | undefined;
 }
 
 interface ActiveClaim {
@@ -35,192 +52,229 @@ export interface ClaimsOptions {
   pool: pg.Pool;
   instanceId: string;
   leaseSeconds: number;
+  limitOf: LimitOf;
+  metrics: QueueMetrics;
   log: Logger;
 }
 
 export class Claims {
+  readonly scheduler: Scheduler;
   readonly #options: ClaimsOptions;
-  readonly #waiters = new Map<string, Set<Waiter>>();
+  readonly #waiters = new Map<string, Waiter[]>();
   readonly #active = new Map<string, ActiveClaim>();
-  readonly #activeByMessage = new Map<string, number>();
-  readonly #countByDestination = new Map<string, number>();
-  readonly #looking = new Set<string>();
-  readonly #lookAgain = new Set<string>();
-  readonly #timer: NodeJS.Timeout;
-  #closed = false;
+  readonly #claiming = new Set<string>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #unknownFlows: FlowKey[] = [];
+  #isClosed = false;
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.wakeAll(), LOOK_INTERVAL_MS).unref();
+    this.scheduler = new Scheduler(options.limitOf);
   }
 
-  /** Waits for a delivery of the zone. `give` is called once, with nothing when the queue closes. */
+  /** Finds out what the database has, and begins to look after it. */
+  async start(): Promise<void> {
+    await this.#discover();
+    this.#timers.push(
+      setInterval(() => this.#tick(), TICK_MS),
+      setInterval(() => void this.#discover().catch((error) => this.#warn(error, 'discovery')), DISCOVERY_MS),
+    );
+  }
+
   wait(waiter: Waiter): void {
-    if (this.#closed) {
+    if (this.#isClosed) {
       waiter.give(undefined);
       return;
     }
-    const waiters = this.#waiters.get(waiter.zone) ?? new Set();
-    this.#waiters.set(waiter.zone, waiters.add(waiter));
-    this.wake(waiter.zone);
+    const waiters = this.#waiters.get(waiter.zone) ?? [];
+    waiters.push(waiter);
+    this.#waiters.set(waiter.zone, waiters);
+    this.#pump(waiter.zone);
   }
 
-  /** There may be something to deliver in this zone. */
-  wake(zone: string): void {
-    if (this.#looking.has(zone)) {
-      this.#lookAgain.add(zone);
-      return;
+  /** A receiver has queued these, claimed for this instance. */
+  addFresh(rows: ClaimedRow[]): void {
+    for (const row of rows) this.scheduler.addClaimed(row);
+    this.#pumpAll(rows);
+  }
+
+  /** The database has due rows of these flows. */
+  noteDue(flows: FlowKey[]): void {
+    for (const flow of flows) this.scheduler.noteDue(flow);
+    this.#pumpAll(flows);
+  }
+
+  /** The rows already say so. */
+  end(endings: EndedDelivery[]): void {
+    const ended: ClaimedRow[] = [];
+    for (const ending of endings) {
+      const claim = this.#active.get(rowKey(ending));
+      if (!claim) continue;
+      const { row } = claim;
+      this.#active.delete(rowKey(ending));
+      if (ending.site) this.scheduler.destinations.setSite(row.domain, ending.site);
+      this.scheduler.release(row);
+      if (ending.dueAt !== undefined) this.scheduler.noteLater(row, ending.dueAt);
+      this.#options.metrics.ended(ending.type, row, Date.now() - claim.since);
+      ended.push(row);
     }
-    if ((this.#waiters.get(zone)?.size ?? 0) === 0) return;
-    this.#looking.add(zone);
-    this.#look(zone)
-      .catch((error: unknown) => this.#options.log.error({ err: error, zone }, 'claims.look_failed'))
-      .finally(() => {
-        this.#looking.delete(zone);
-        if (this.#lookAgain.delete(zone)) this.wake(zone);
-      });
-  }
-
-  wakeAll(): void {
-    for (const zone of this.#waiters.keys()) this.wake(zone);
-  }
-
-  find(key: string): ClaimedRow | undefined {
-    return this.#active.get(key)?.row;
-  }
-
-  isHandedOut(queueId: string): boolean {
-    return (this.#activeByMessage.get(queueId) ?? 0) > 0;
-  }
-
-  /** The delivery of this claim has ended, and its row says so. */
-  release(key: string): boolean {
-    const claim = this.#active.get(key);
-    if (!claim) return false;
-    this.#active.delete(key);
-    this.#count(claim.row, -1);
-    this.wake(claim.row.zone);
-    return true;
+    this.#pumpAll(ended);
   }
 
   /** A sender process is gone: what it had is due again. */
   async releaseOwner(owner: string): Promise<void> {
-    for (const waiters of this.#waiters.values()) {
-      for (const waiter of waiters) if (waiter.owner === owner) waiters.delete(waiter);
+    for (const [zone, waiters] of this.#waiters) {
+      this.#waiters.set(
+        zone,
+        waiters.filter((waiter) => waiter.owner !== owner),
+      );
     }
-    const lost = [...this.#active].filter(([, claim]) => claim.owner === owner);
-    for (const [key] of lost) this.release(key);
-    await this.#giveBack(lost.map(([, claim]) => claim.row));
+    const lost = [...this.#active.values()].filter((claim) => claim.owner === owner).map(({ row }) => row);
+    for (const row of lost) {
+      this.#active.delete(rowKey(row));
+      this.scheduler.release(row);
+    }
+    if (lost.length > 0) this.#options.log.warn({ owner, deliveries: lost.length }, 'claims.sender_lost');
+    await this.#giveBack(lost, { hasBegun: true });
+  }
+
+  /** Takes rows that wait in memory out of it, and makes them due in the database: an operator is about to change them. */
+  async giveBackWaiting(isConcerned: (row: ClaimedRow) => boolean = () => true): Promise<void> {
+    await this.#giveBack(this.scheduler.removeWaiting(isConcerned), { hasBegun: false });
   }
 
   /** Claim ids whose leases are to be renewed. */
   liveClaimIds(): string[] {
     const oldest = Date.now() - LONGEST_CLAIM_MS;
-    return [...this.#active.values()]
-      .filter((claim) => claim.since > oldest)
-      .map((claim) => claim.row.claim_id);
+    const active = [...this.#active.values()].filter((claim) => claim.since > oldest);
+    return [...active.map(({ row }) => row), ...this.scheduler.waitingRows()].map((row) => row.claimId);
   }
 
   get activeCount(): number {
     return this.#active.size;
   }
 
-  close(): void {
-    this.#closed = true;
-    clearInterval(this.#timer);
-    for (const waiters of this.#waiters.values()) for (const waiter of waiters) waiter.give(undefined);
+  /** Deliveries that senders could take at once. */
+  get demand(): number {
+    return [...this.#waiters.values()].flat().reduce((sum, waiter) => sum + waiter.count, 0);
+  }
+
+  /** Lets waiting senders go, and hands back what waits in memory. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const waiter of [...this.#waiters.values()].flat()) waiter.give(undefined);
     this.#waiters.clear();
+    await this.giveBackWaiting();
   }
 
-  /** Hands out due deliveries until there are none, or nobody waits, or all destinations are at their limit. */
-  async #look(zone: string): Promise<void> {
-    const { pool, instanceId, leaseSeconds } = this.#options;
-    const atLimit = new Set<string>();
-    for (;;) {
-      const wanted = this.#waiters.get(zone)?.size ?? 0;
-      if (wanted === 0 || this.#closed) return;
-      const limit = wanted * CANDIDATES_PER_WAITER;
-      const due = await findDue(pool, { zone, skipDomains: [...atLimit], limit });
-      const picked = this.#pick(zone, due, wanted, atLimit);
-      if (picked.length > 0) {
-        const rows = await takeClaims(pool, { instanceId, leaseSeconds, picked });
-        for (const row of rows) this.#handOut(zone, row);
-      }
-      if (due.length < limit && picked.length < wanted) return;
+  /** Looks again at everything: limits or flows have changed. */
+  pumpAllZones(): void {
+    for (const zone of this.#waiters.keys()) this.#pump(zone);
+  }
+
+  #tick(): void {
+    this.scheduler.tick(Date.now());
+    this.pumpAllZones();
+    if (this.#unknownFlows.length > 0)
+      void this.#askNextDue().catch((error) => this.#warn(error, 'next due'));
+  }
+
+  #pumpAll(rows: { zone: string }[]): void {
+    for (const zone of new Set(rows.map((row) => row.zone))) this.#pump(zone);
+  }
+
+  /** Gives what is in memory to those who wait, then claims more if more is wanted. */
+  #pump(zone: string): void {
+    if (this.#isClosed) return;
+    const missing = this.#dispatch(zone);
+    if (this.#claiming.has(zone)) return;
+    const count = missing > 0 ? missing + PREFETCH : this.scheduler.buffered < PREFETCH ? PREFETCH : 0;
+    if (count > 0) void this.#claim(zone, count);
+  }
+
+  /** @returns how many deliveries are wanted that memory does not have */
+  #dispatch(zone: string): number {
+    const waiters = this.#waiters.get(zone) ?? [];
+    for (let waiter = waiters[0]; waiter; waiter = waiters[0]) {
+      const rows = this.#take(zone, waiter);
+      if (rows.length === 0) break;
+      waiters.shift();
+      waiter.give(rows);
+    }
+    return waiters.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  #take(zone: string, { owner, count }: Waiter): ClaimedRow[] {
+    const now = Date.now();
+    const rows: ClaimedRow[] = [];
+    while (rows.length < count) {
+      const row = this.scheduler.take(zone, now);
+      if (!row) break;
+      this.#active.set(rowKey(row), { row, owner, since: now });
+      rows.push(row);
+    }
+    return rows;
+  }
+
+  async #claim(zone: string, count: number): Promise<void> {
+    const wanted = this.scheduler.planClaims(zone, count);
+    if (wanted.length === 0) return;
+    const { pool, instanceId, leaseSeconds, metrics } = this.#options;
+    this.#claiming.add(zone);
+    try {
+      const startedAt = performance.now();
+      const rows = await claimRows(pool, { instanceId, leaseSeconds, wanted });
+      metrics.claimed(rows.length, performance.now() - startedAt);
+      this.#unknownFlows.push(...this.scheduler.finishClaims(wanted, rows));
+      this.#claiming.delete(zone);
+      this.#pump(zone);
+    } catch (error) {
+      this.#warn(error, 'claim');
+      this.scheduler.finishClaims(wanted, undefined);
+      // Meanwhile nothing of this zone is claimed; the next tick after that tries again.
+      setTimeout(() => this.#claiming.delete(zone), RETRY_MS).unref();
     }
   }
 
-  /** Of the due rows those that their destinations' limits leave room for; notes the full destinations. */
-  #pick<Row extends { domain: string }>(
-    zone: string,
-    due: Row[],
-    wanted: number,
-    atLimit: Set<string>,
-  ): Row[] {
-    const limitOf = this.#anyWaiter(zone)?.limitOf ?? (() => 0);
-    const picked: Row[] = [];
-    const planned = new Map<string, number>();
-    for (const row of due) {
-      if (picked.length >= wanted) break;
-      const count =
-        (this.#countByDestination.get(`${zone} ${row.domain}`) ?? 0) + (planned.get(row.domain) ?? 0);
-      if (count >= limitOf(row.domain)) {
-        atLimit.add(row.domain);
-        continue;
-      }
-      planned.set(row.domain, (planned.get(row.domain) ?? 0) + 1);
-      picked.push(row);
+  async #askNextDue(): Promise<void> {
+    const flows = this.#unknownFlows;
+    this.#unknownFlows = [];
+    try {
+      const moments = await findNextDue(this.#options.pool, flows);
+      for (const [index, flow] of flows.entries()) this.scheduler.setNextDue(flow, moments[index]);
+    } catch (error) {
+      this.#unknownFlows.push(...flows);
+      throw error;
     }
-    return picked;
   }
 
-  #handOut(zone: string, row: ClaimedRow): void {
-    const waiter = this.#anyWaiter(zone);
-    if (!waiter) {
-      // The senders that asked have died or the queue is closing.
-      void this.#giveBack([row]);
-      return;
+  async #discover(): Promise<void> {
+    const now = Date.now();
+    for (const { dueAt, ...flow } of await findFlows(this.#options.pool)) {
+      if (dueAt <= now) this.scheduler.noteDue(flow);
+      this.scheduler.noteLater(flow, Math.max(dueAt, now));
     }
-    this.#waiters.get(zone)?.delete(waiter);
-    this.#active.set(claimKey(row), { row, owner: waiter.owner, since: Date.now() });
-    this.#count(row, 1);
-    waiter.give(row);
-  }
-
-  #anyWaiter(zone: string): Waiter | undefined {
-    return this.#waiters.get(zone)?.values().next().value;
-  }
-
-  #count({ zone, domain, queue_id }: ClaimedRow, change: number): void {
-    addTo(this.#countByDestination, `${zone} ${domain}`, change);
-    addTo(this.#activeByMessage, queue_id, change);
+    this.pumpAllZones();
   }
 
   /** The rows are due again. When the database does not answer, their leases run out instead. */
-  async #giveBack(rows: ClaimedRow[]): Promise<void> {
+  async #giveBack(rows: ClaimedRow[], options: { hasBegun: boolean }): Promise<void> {
     if (rows.length === 0) return;
-    const ids = rows.map((row) => row.claim_id);
     try {
-      await this.#options.pool.query(
-        `update deliveries
-            set claim_id = null, claimed_by = null, claimed_until = null
-          where claim_id = any($1)`,
-        [ids],
+      await giveBackRows(
+        this.#options.pool,
+        rows.map((row) => row.claimId),
+        options,
       );
-      this.wakeAll();
+      this.noteDue(rows);
     } catch (error) {
-      this.#options.log.warn({ err: error, claims: ids.length }, 'claims.give_back_failed');
+      this.#warn(error, 'give back');
     }
   }
-}
 
-/** ZoneMTA names a claim by its lock key. */
-export function claimKey({ queue_id, sequence }: { queue_id: string; sequence: string }): string {
-  return `lock ${queue_id} ${sequence}`;
-}
-
-function addTo(counts: Map<string, number>, key: string, change: number): void {
-  const count = (counts.get(key) ?? 0) + change;
-  if (count > 0) counts.set(key, count);
-  else counts.delete(key);
+  #warn(error: unknown, what: string): void {
+    this.#options.log.warn({ err: error, what }, 'claims.database_failed');
+  }
 }

@@ -2,13 +2,12 @@
  * In place of ZoneMTA's lib/connection-pool.js, which forgets a destination's other connections after the first reuse.
  * Idle SMTP connections of one sender process, by connection key; the most recently used one is taken first.
  */
-import type { SendCommand } from '../zone-mta.ts';
-
 interface SmtpConnection {
   connected?: boolean;
   _closing?: boolean;
   _destroyed?: boolean;
   logtrail?: unknown[];
+  usageCount?: number;
   quit?(): void;
   close?(): void;
 }
@@ -18,13 +17,19 @@ interface Idle {
   timer: NodeJS.Timeout;
 }
 
+let opened = 0;
+let reused = 0;
+
+/** Of this process, since the last call. A connection counts as opened when its first message was sent. */
+export function connectionCounts(): { opened: number; reused: number } {
+  const counts = { opened, reused };
+  opened = 0;
+  reused = 0;
+  return counts;
+}
+
 class ConnectionPool {
   readonly #idle = new Map<string, Idle[]>();
-  readonly #sendCommand: SendCommand;
-
-  constructor(sendCommand: SendCommand) {
-    this.#sendCommand = sendCommand;
-  }
 
   has(key: string): boolean {
     return this.#idle.has(key);
@@ -38,11 +43,10 @@ class ConnectionPool {
   getConnection(key: string): Idle | null {
     for (let idle = this.#take(key); idle; idle = this.#take(key)) {
       clearTimeout(idle.timer);
-      this.#measure('connPoolSizeGauge', 'dec');
       const { connection } = idle;
       if (connection.connected && !connection._closing && !connection._destroyed) {
         connection.logtrail = [];
-        this.#measure('connReuseCounter', 'inc');
+        reused++;
         return idle;
       }
       this.killConnection(null, connection);
@@ -55,7 +59,7 @@ class ConnectionPool {
     const list = this.#idle.get(key) ?? [];
     list.push({ connection, timer });
     this.#idle.set(key, list);
-    this.#measure('connPoolSizeGauge', 'inc');
+    if (connection.usageCount === 1) opened++;
   }
 
   killConnection(error: unknown, connection: SmtpConnection): void {
@@ -74,12 +78,7 @@ class ConnectionPool {
     const list = (this.#idle.get(key) ?? []).filter((idle) => idle.connection !== connection);
     if (list.length > 0) this.#idle.set(key, list);
     else this.#idle.delete(key);
-    this.#measure('connPoolSizeGauge', 'dec');
     this.killConnection(null, connection);
-  }
-
-  #measure(metric: string, func: 'inc' | 'dec'): void {
-    this.#sendCommand({ cmd: 'COUNTMETRICS', metric, func }, () => {});
   }
 }
 

@@ -1,96 +1,192 @@
 /**
- * How a delivery ends, for now or for good. The change of the row and the event in the outbox are one transaction,
- * made by the sender process itself as soon as it knows: no ending depends on the master being there.
+ * How deliveries end, for now or for good. The change of the row and the event in the outbox are one transaction, made
+ * by the sender process itself as soon as it knows: no ending depends on the master being there. Endings that come at
+ * the same time share a statement.
  */
 import type pg from 'pg';
 import type { DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
 import { inTransaction } from './database.ts';
-import { insertEvents } from './events.ts';
 
-export interface DeliveryKey {
+interface EndingOf {
   queueId: string;
   sequence: string;
   claimId: string;
+  event: DeliveryEvent;
 }
 
-/**
- * The delivery leaves the queue, and with the last one of a message the message. "Delivered" holds whoever has claimed
- * the row since: the remote has the mail. Every other ending holds only while the claim does.
- *
- * @returns false when there was nothing to end: another claim had ended it before
- */
-export async function finishDelivery(
-  pool: pg.Pool,
-  key: DeliveryKey,
-  event: DeliveryEvent,
-): Promise<boolean> {
-  return inTransaction(pool, async (client) => {
-    await lockMessages(client, [key.queueId]);
-    const { rowCount } = await client.query({
-      name: 'finish_delivery',
-      text: `delete from deliveries
-              where queue_id = $1
-                and sequence = $2
-                and (claim_id = $3 or $4)`,
-      values: [key.queueId, key.sequence, key.claimId, event.type === 'delivered'],
-    });
-    if (rowCount === 0) return false;
-    await insertEvents(client, [event]);
-    await removeFinishedMessages(client, [key.queueId]);
-    return true;
-  });
+/** The delivery leaves the queue, and with the last one of a message the message. */
+export interface Finish extends EndingOf {
+  kind: 'finish';
+  /** Of the message, as it came in. */
+  recipients: number;
 }
 
-/** The delivery is due again at `dueAt`. */
-export async function deferDelivery(
-  pool: pg.Pool,
-  key: DeliveryKey,
-  event: DeliveryEvent,
-  dueAt: Date,
-): Promise<boolean> {
-  return inTransaction(pool, async (client) => {
-    const { rowCount } = await client.query({
-      name: 'defer_delivery',
-      text: `update deliveries
-                set due_at = $4, deferrals = deferrals + 1, last_response = $5,
-                    claim_id = null, claimed_by = null, claimed_until = null
-              where queue_id = $1
-                and sequence = $2
-                and claim_id = $3`,
-      values: [key.queueId, key.sequence, key.claimId, dueAt, event.response],
-    });
-    if (rowCount === 0) return false;
-    await insertEvents(client, [event]);
-    return true;
-  });
+/** The delivery is due again later. */
+export interface Defer extends EndingOf {
+  kind: 'defer';
+  dueAt: Date;
 }
 
 /** The row stays, visibly, until a person decides. */
-export async function holdDelivery(
-  pool: pg.Pool,
-  key: DeliveryKey,
-  event: DeliveryEvent,
-  reason: string,
-): Promise<boolean> {
-  return inTransaction(pool, async (client) => {
-    const { rowCount } = await client.query(
-      `update deliveries
-          set held_at = now(), held_reason = $4, claim_id = null, claimed_by = null, claimed_until = null
-        where queue_id = $1
-          and sequence = $2
-          and claim_id = $3`,
-      [key.queueId, key.sequence, key.claimId, reason],
-    );
-    if (rowCount === 0) return false;
-    await insertEvents(client, [event]);
-    return true;
-  });
+export interface Hold extends EndingOf {
+  kind: 'hold';
+  reason: string;
 }
 
+export type Ending = Finish | Defer | Hold;
+
 /**
- * Taken before the deliveries of these messages are deleted: of two that end at the same moment, the second one sees
- * that it is the last.
+ * Ends deliveries. "Delivered" holds whoever has claimed the row since: the remote has the mail. Every other ending
+ * holds only while its claim does.
+ *
+ * @returns for each whether it took effect; false when another claim had ended the delivery before
  */
+export async function endDeliveries(pool: pg.Pool, endings: readonly Ending[]): Promise<boolean[]> {
+  const single = endings.filter((ending) => ending.kind === 'finish' && ending.recipients === 1) as Finish[];
+  const shared = endings.filter((ending) => ending.kind === 'finish' && ending.recipients > 1) as Finish[];
+  const deferred = endings.filter((ending) => ending.kind === 'defer');
+  const held = endings.filter((ending) => ending.kind === 'hold');
+  const ended = new Set<string>();
+  for (const id of await finishSingle(pool, single)) ended.add(id);
+  if (shared.length > 0) {
+    const ids = await inTransaction(pool, (client) => finishShared(client, shared));
+    for (const id of ids) ended.add(id);
+  }
+  for (const id of await defer(pool, deferred)) ended.add(id);
+  for (const id of await hold(pool, held)) ended.add(id);
+  return endings.map((ending) => ended.has(ending.event.id));
+}
+
+/** Messages with one recipient: the message goes with its delivery, in one statement. */
+async function finishSingle(db: Pick<pg.Pool, 'query'>, endings: Finish[]): Promise<string[]> {
+  if (endings.length === 0) return [];
+  const { rows } = await db.query<{ id: string }>({
+    name: 'finish_single',
+    text: `${ENDING_CTE},
+         gone as (
+           delete from deliveries d
+            using ending e
+            where d.queue_id = e.queue_id
+              and d.sequence = e.sequence
+              and (d.claim_id = e.claim_id or e.is_delivered)
+        returning d.queue_id, e.id
+         ),
+         reported as (
+           insert into delivery_events (id, event)
+           select e.id, e.event from ending e join gone on gone.id = e.id order by e.number
+         ),
+         removed as (
+           delete from messages m using gone where m.id = gone.queue_id returning m.id, m.chunks
+         ),
+         cut as (
+           delete from message_chunks c using removed where removed.chunks > 0 and c.queue_id = removed.id
+         )
+    select id from gone`,
+    values: valuesOf(endings),
+  });
+  return rows.map((row) => row.id);
+}
+
+/** Messages with more recipients: of two deliveries that end at the same moment, the second sees that it is the last. */
+async function finishShared(client: pg.ClientBase, endings: Finish[]): Promise<string[]> {
+  const queueIds = [...new Set(endings.map((ending) => ending.queueId))];
+  await lockMessages(client, queueIds);
+  const { rows } = await client.query<{ id: string }>({
+    name: 'finish_shared',
+    text: `${ENDING_CTE},
+         gone as (
+           delete from deliveries d
+            using ending e
+            where d.queue_id = e.queue_id
+              and d.sequence = e.sequence
+              and (d.claim_id = e.claim_id or e.is_delivered)
+        returning e.id
+         ),
+         reported as (
+           insert into delivery_events (id, event)
+           select e.id, e.event from ending e join gone on gone.id = e.id order by e.number
+         )
+    select id from gone`,
+    values: valuesOf(endings),
+  });
+  await removeFinishedMessages(client, queueIds);
+  return rows.map((row) => row.id);
+}
+
+async function defer(db: Pick<pg.Pool, 'query'>, endings: Defer[]): Promise<string[]> {
+  if (endings.length === 0) return [];
+  const { rows } = await db.query<{ id: string }>({
+    name: 'defer_deliveries',
+    text: `${ENDING_CTE},
+         later as (
+           update deliveries d
+              set due_at = l.due_at, deferrals = d.deferrals + 1, last_response = l.response,
+                  claim_id = null, claimed_by = null, claimed_until = null
+             from ending e
+             join unnest($1::uuid[], $7::timestamptz[], $8::text[]) as l (id, due_at, response) on l.id = e.id
+            where d.queue_id = e.queue_id
+              and d.sequence = e.sequence
+              and d.claim_id = e.claim_id
+        returning e.id
+         ),
+         reported as (
+           insert into delivery_events (id, event)
+           select e.id, e.event from ending e join later on later.id = e.id order by e.number
+         )
+    select id from later`,
+    values: [
+      ...valuesOf(endings),
+      endings.map((ending) => ending.dueAt),
+      endings.map((ending) => ending.event.response),
+    ],
+  });
+  return rows.map((row) => row.id);
+}
+
+async function hold(db: Pick<pg.Pool, 'query'>, endings: Hold[]): Promise<string[]> {
+  if (endings.length === 0) return [];
+  const { rows } = await db.query<{ id: string }>({
+    name: 'hold_deliveries',
+    text: `${ENDING_CTE},
+         held as (
+           update deliveries d
+              set held_at = now(), held_reason = h.reason, claim_id = null, claimed_by = null, claimed_until = null
+             from ending e
+             join unnest($1::uuid[], $7::text[]) as h (id, reason) on h.id = e.id
+            where d.queue_id = e.queue_id
+              and d.sequence = e.sequence
+              and d.claim_id = e.claim_id
+        returning e.id
+         ),
+         reported as (
+           insert into delivery_events (id, event)
+           select e.id, e.event from ending e join held on held.id = e.id order by e.number
+         )
+    select id from held`,
+    values: [...valuesOf(endings), endings.map((ending) => ending.reason)],
+  });
+  return rows.map((row) => row.id);
+}
+
+const ENDING_CTE = `
+    with ending as (
+           select *
+             from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::boolean[], $6::text[])
+                  with ordinality as e (id, queue_id, sequence, claim_id, is_delivered, event, number)
+         )`;
+
+function valuesOf(endings: readonly Ending[]): unknown[] {
+  return [
+    endings.map(({ event }) => event.id),
+    endings.map(({ queueId }) => queueId),
+    endings.map(({ sequence }) => sequence),
+    endings.map(({ claimId }) => claimId),
+    endings.map(({ event }) => event.type === 'delivered'),
+    endings.map(({ event }) => JSON.stringify(event)),
+  ];
+}
+
+/** Taken before deliveries of messages with more than one are deleted; in the order of the ids, against deadlocks. */
 export async function lockMessages(client: pg.ClientBase, queueIds: readonly string[]): Promise<void> {
   await client.query({
     name: 'lock_messages',
@@ -106,9 +202,13 @@ export async function removeFinishedMessages(
 ): Promise<void> {
   await client.query({
     name: 'remove_finished_messages',
-    text: `delete from messages m
-            where m.id = any($1)
-              and not exists (select from deliveries d where d.queue_id = m.id)`,
+    text: `with removed as (
+             delete from messages m
+              where m.id = any($1)
+                and not exists (select from deliveries d where d.queue_id = m.id)
+          returning m.id, m.chunks
+           )
+           delete from message_chunks c using removed where removed.chunks > 0 and c.queue_id = removed.id`,
     values: [queueIds],
   });
 }

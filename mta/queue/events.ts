@@ -71,9 +71,9 @@ export async function insertEvents(client: pg.ClientBase, events: readonly Deliv
   await client.query({
     name: 'insert_events',
     text: `insert into delivery_events (id, event)
-           select (event ->> 'id')::uuid, event
-             from unnest($1::jsonb[]) with ordinality as e (event, number)
+           select id, event
+             from unnest($1::uuid[], $2::text[]) with ordinality as e (id, event, number)
             order by number`,
-    values: [events.map((event) => JSON.stringify(event))],
+    values: [events.map((event) => event.id), events.map((event) => JSON.stringify(event))],
   });
 }

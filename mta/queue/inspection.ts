@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { inTransaction } from './database.ts';
 import { lockMessages, removeFinishedMessages } from './endings.ts';
 import { createEvent, insertEvents } from './events.ts';
+import type { FlowKey } from './rows.ts';
 
 export async function readEnvelope(pool: pg.Pool, id: string): Promise<unknown> {
   const { rows } = await pool.query<{ envelope: string }>('select envelope from messages where id = $1', [
@@ -94,16 +95,26 @@ export async function countByZone(
   return { entries, rows: entries.reduce((sum, entry) => sum + entry.value, 0) };
 }
 
-/** Tries them at once. @returns how many */
-export async function retryDeliveries(pool: pg.Pool, { id, seq }: { id: string; seq: string | undefined }) {
-  const { rowCount } = await pool.query(
+/** Makes them due now. @returns the flow of each */
+export async function retryDeliveries(
+  pool: pg.Pool,
+  { id, seq }: { id: string; seq: string | undefined },
+): Promise<FlowKey[]> {
+  const { rows } = await pool.query<{
+    zone: string;
+    organization_id: string;
+    domain: string;
+    priority: number;
+  }>(
     `update deliveries
         set due_at = now()
       where queue_id = $1
-        and ($2::text is null or sequence = $2)`,
+        and ($2::text is null or sequence = $2)
+        and claim_id is null
+  returning zone, organization_id, domain, priority`,
     [id, seq ?? null],
   );
-  return rowCount ?? 0;
+  return rows.map(({ organization_id, ...flow }) => ({ ...flow, organizationId: Number(organization_id) }));
 }
 
 /** Takes deliveries out of the queue that nobody attempts just now; each is reported as cancelled. */

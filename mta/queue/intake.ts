@@ -1,10 +1,17 @@
 /**
- * How a message enters the queue: body, envelope and deliveries in one transaction. The SMTP 250 is sent after its
- * commit and not before. The same message a second time (the worker did not see the first 250) changes nothing.
+ * How messages enter the queue: body, envelope and deliveries of a group of messages in one statement, so in one
+ * transaction. The SMTP 250 is sent after its commit and not before. The same message a second time (the worker did
+ * not see the first 250) changes nothing.
+ *
+ * Fresh deliveries may be claimed as they are written: then they go straight to the master's memory, and nobody has to
+ * look for them, or to update their rows, before they are sent.
  */
 import type pg from 'pg';
 import type { MessageIdentity } from '../../lib/delivery.ts';
-import { inTransaction } from './database.ts';
+import { isTransient } from './database.ts';
+import type { ClaimedRow } from './rows.ts';
+
+const DEFAULT_PRIORITY = 5;
 
 /** ZoneMTA's envelope, the parts that the queue looks at. Stored whole. */
 export interface Envelope {
@@ -20,58 +27,184 @@ export interface NewMessage {
   id: string;
   identity: MessageIdentity;
   envelope: Envelope;
+  /** Empty when the body has been written in chunks. */
   body: Buffer;
+  chunks?: number;
   zone: string;
   lifetimeSeconds: number;
+  /** Claims the deliveries at once for this instance. Not with deferDelivery. */
+  claim?: { instanceId: string; leaseSeconds: number } | undefined;
 }
 
-/** @returns 'queued', or 'known' when this message had been taken in before */
-export async function storeMessage(pool: pg.Pool, message: NewMessage): Promise<'queued' | 'known'> {
-  const { id, identity, envelope, body, zone, lifetimeSeconds } = message;
-  return inTransaction(pool, async (client) => {
-    const { rowCount } = await client.query(
-      `insert into intakes (message_id, queue_id)
-            values ($1, $2)
-       on conflict (message_id) do nothing`,
-      [identity.messageId, id],
-    );
-    if (rowCount === 0) return 'known';
-    await client.query({
-      name: 'insert_message',
-      text: `insert into messages (id, message_id, organization_id, domain, envelope, body, expires_at)
-                  values ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7))`,
-      values: [
-        id,
-        identity.messageId,
-        identity.organizationId,
-        identity.domain,
-        JSON.stringify(envelope),
-        body,
-        lifetimeSeconds,
-      ],
-    });
-    await client.query({
-      name: 'insert_deliveries',
-      text: `insert into deliveries (queue_id, sequence, zone, recipient, domain, due_at, expires_at)
-             select $1, lpad(to_hex(number), 3, '0'), $2, recipient, recipient_domain,
-                    greatest(now(), to_timestamp($5)), now() + make_interval(secs => $6)
-               from unnest($3::text[], $4::text[]) with ordinality as r (recipient, recipient_domain, number)`,
-      values: [
-        id,
-        zone,
-        envelope.to,
-        envelope.to.map(recipientDomain),
-        (envelope.deferDelivery ?? 0) / 1000,
-        lifetimeSeconds,
-      ],
-    });
-    return 'queued';
+/** 'known': this message had been taken in before. The rows are there only when they were claimed. */
+export type IntakeOutcome = { outcome: 'queued'; claimed: ClaimedRow[] } | { outcome: 'known' };
+
+/** @returns one outcome a message, in their order. All messages are queued or none. */
+export async function storeMessages(
+  db: Pick<pg.Pool, 'query'>,
+  messages: NewMessage[],
+): Promise<IntakeOutcome[]> {
+  const deliveries = messages.flatMap(listDeliveries);
+  const { rows } = await db.query<StoredRow>({
+    name: `store_messages_${messages.length}`,
+    text: statementFor(messages.length),
+    values: [
+      deliveries.map((delivery) => delivery.id),
+      deliveries.map((delivery) => delivery.sequence),
+      deliveries.map((delivery) => delivery.recipient),
+      deliveries.map((delivery) => delivery.domain),
+      ...messages.flatMap(messageValues),
+    ],
+  });
+  const stored = Map.groupBy(rows, (row) => row.queue_id);
+  return messages.map((message): IntakeOutcome => {
+    const own = stored.get(message.id);
+    if (!own) return { outcome: 'known' };
+    return { outcome: 'queued', claimed: message.claim ? own.map((row) => toClaimedRow(message, row)) : [] };
   });
 }
 
-function recipientDomain(recipient: string): string {
+/**
+ * As storeMessages, with a result for each: when a group fails for a reason that lies in one of its messages, the
+ * messages are tried one by one.
+ */
+export async function storeEach(
+  db: Pick<pg.Pool, 'query'>,
+  messages: NewMessage[],
+): Promise<(IntakeOutcome | Error)[]> {
+  try {
+    return await storeMessages(db, messages);
+  } catch (error) {
+    if (messages.length === 1 || isTransient(error)) return messages.map(() => toError(error));
+  }
+  const outcomes: (IntakeOutcome | Error)[] = [];
+  for (const message of messages) outcomes.push(...(await storeEach(db, [message])));
+  return outcomes;
+}
+
+interface StoredRow {
+  queue_id: string;
+  sequence: string;
+  recipient: string;
+  domain: string;
+  claim_id: string;
+  expires_at: Date;
+}
+
+const VALUES_PER_MESSAGE = 14;
+const FIRST_VALUE = 5;
+const statements = new Map<number, string>();
+
+/** One parameter a value, not arrays: bodies travel as bytes only when they are parameters of their own. */
+function statementFor(count: number): string {
+  const known = statements.get(count);
+  if (known) return known;
+  const types = [
+    'text',
+    'bigint',
+    'bigint',
+    'text',
+    'text',
+    'bytea',
+    'integer',
+    'integer',
+    'text',
+    'smallint',
+    'float8',
+    'float8',
+    'text',
+    'float8',
+  ];
+  const rows = Array.from({ length: count }, (_, row) => {
+    const first = FIRST_VALUE + row * VALUES_PER_MESSAGE;
+    return `(${types.map((type, index) => `$${first + index}::${type}`).join(', ')})`;
+  });
+  const text = `
+    with given (id, message_id, organization_id, domain, envelope, body, chunks, recipients, zone, priority,
+                due_seconds, lifetime_seconds, claimed_by, lease_seconds) as (
+           values ${rows.join(', ')}
+         ),
+         fresh as (
+           insert into intakes (message_id, queue_id)
+           select message_id, id from given
+           on conflict (message_id) do nothing
+           returning queue_id
+         ),
+         stored as (
+           insert into messages (id, message_id, organization_id, domain, envelope, body, chunks, recipients, expires_at)
+           select id, message_id, organization_id, domain, envelope, body, chunks, recipients,
+                  now() + make_interval(secs => lifetime_seconds)
+             from given
+             join fresh on fresh.queue_id = given.id
+         )
+    insert into deliveries (queue_id, sequence, zone, organization_id, recipient, domain, priority, due_at, expires_at,
+                            attempts, claim_id, claimed_by, claimed_until)
+    select r.queue_id, r.sequence, g.zone, g.organization_id, r.recipient, r.domain, g.priority,
+           greatest(now(), to_timestamp(g.due_seconds)), now() + make_interval(secs => g.lifetime_seconds),
+           case when g.claimed_by is null then 0 else 1 end,
+           case when g.claimed_by is not null then nextval('claim_ids') end,
+           g.claimed_by,
+           case when g.claimed_by is not null then now() + make_interval(secs => g.lease_seconds) end
+      from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as r (queue_id, sequence, recipient, domain)
+      join given g on g.id = r.queue_id
+      join fresh f on f.queue_id = r.queue_id
+    returning queue_id, sequence, recipient, domain, claim_id, expires_at`;
+  statements.set(count, text);
+  return text;
+}
+
+function messageValues(message: NewMessage): unknown[] {
+  const { id, identity, envelope, body, chunks = 0, zone, lifetimeSeconds, claim } = message;
+  return [
+    id,
+    identity.messageId,
+    identity.organizationId,
+    identity.domain,
+    JSON.stringify(envelope),
+    body,
+    chunks,
+    envelope.to.length,
+    zone,
+    identity.priority ?? DEFAULT_PRIORITY,
+    (envelope.deferDelivery ?? 0) / 1000,
+    lifetimeSeconds,
+    claim?.instanceId ?? null,
+    claim?.leaseSeconds ?? 0,
+  ];
+}
+
+function listDeliveries({ id, envelope }: NewMessage) {
+  return envelope.to.map((recipient, index) => ({
+    id,
+    sequence: (index + 1).toString(16).padStart(3, '0'),
+    recipient,
+    domain: recipientDomain(recipient),
+  }));
+}
+
+export function recipientDomain(recipient: string): string {
   return recipient
     .slice(recipient.lastIndexOf('@') + 1)
     .replace(/[[\]]/g, '')
     .toLowerCase();
+}
+
+function toClaimedRow({ identity, zone }: NewMessage, row: StoredRow): ClaimedRow {
+  return {
+    zone,
+    organizationId: identity.organizationId,
+    domain: row.domain,
+    priority: identity.priority ?? DEFAULT_PRIORITY,
+    queueId: row.queue_id,
+    sequence: row.sequence,
+    recipient: row.recipient,
+    claimId: row.claim_id,
+    attempts: 1,
+    deferrals: 0,
+    expiresAt: row.expires_at.getTime(),
+  };
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

@@ -8,6 +8,7 @@ import type { Claims } from './claims.ts';
 import { inTransaction } from './database.ts';
 import { lockMessages, removeFinishedMessages } from './endings.ts';
 import { createEvent, insertEvents } from './events.ts';
+import type { FlowKey } from './rows.ts';
 
 const EXPIRE_BATCH = 500;
 /** The worker gives up a hand-over long before. */
@@ -49,9 +50,9 @@ export async function runRound({
 }: LeaseOptions): Promise<void> {
   await renewLeases(pool, claims.liveClaimIds(), leaseSeconds);
   const returned = await returnExpiredLeases(pool, claims.liveClaimIds());
-  if (returned > 0) {
-    log.warn({ deliveries: returned }, 'leases.returned');
-    claims.wakeAll();
+  if (returned.length > 0) {
+    log.warn({ deliveries: returned.length }, 'leases.returned');
+    claims.noteDue(returned);
   }
   let expired: number;
   do {
@@ -69,22 +70,28 @@ export async function renewLeases(pool: pg.Pool, claimIds: string[], leaseSecond
   await pool.query(
     `update deliveries
         set claimed_until = now() + make_interval(secs => $2)
-      where claim_id = any($1)`,
+      where claim_id = any($1::bigint[])`,
     [claimIds, leaseSeconds],
   );
 }
 
-/** Of any instance: its owner has not renewed it in time, so it is dead or cut off. */
-export async function returnExpiredLeases(pool: pg.Pool, exceptClaimIds: string[]): Promise<number> {
-  const { rowCount } = await pool.query(
+/** Of any instance: its owner has not renewed it in time, so it is dead or cut off. @returns the flow of each */
+export async function returnExpiredLeases(pool: pg.Pool, exceptClaimIds: string[]): Promise<FlowKey[]> {
+  const { rows } = await pool.query<{
+    zone: string;
+    organization_id: string;
+    domain: string;
+    priority: number;
+  }>(
     `update deliveries
         set claim_id = null, claimed_by = null, claimed_until = null
       where claim_id is not null
         and claimed_until < now()
-        and claim_id <> all($1)`,
+        and claim_id <> all($1::bigint[])
+  returning zone, organization_id, domain, priority`,
     [exceptClaimIds],
   );
-  return rowCount ?? 0;
+  return rows.map(({ organization_id, ...flow }) => ({ ...flow, organizationId: Number(organization_id) }));
 }
 
 /** At the start of a master: what an earlier one of this instance had claimed. There is never a second one alive. */

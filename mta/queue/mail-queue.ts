@@ -5,12 +5,11 @@
  * The public names are ZoneMTA's, which calls them from its queue server and its HTTP API.
  */
 import type { Readable } from 'node:stream';
-import { type Callback, createMailDrop, createSequence, createTtlCache } from '../zone-mta.ts';
-import { bodyStream } from './bodies.ts';
-import type { ClaimedRow } from './claim-rows.ts';
-import { Claims, claimKey } from './claims.ts';
+import { register } from 'prom-client';
+import { type Callback, createMailDrop, createSequence } from '../zone-mta.ts';
+import { storedBody } from './bodies.ts';
+import { Claims } from './claims.ts';
 import { queueContext } from './context.ts';
-import { createDelivery, parkUnreadable } from './handed-out.ts';
 import {
   countByZone,
   listDeliveries,
@@ -21,116 +20,122 @@ import {
 } from './inspection.ts';
 import { holdInstance } from './instance-lock.ts';
 import { returnLeasesOf, startLeaseKeeper } from './leases.ts';
+import { Limits } from './limits.ts';
+import { MasterCache } from './master-cache.ts';
+import { createQueueMetrics } from './metrics.ts';
 import { Outbox } from './outbox.ts';
 import { loadPlugins } from './plugin-gate.ts';
 
 const DEFAULT_ZONE = 'default';
-const DEFAULT_LIMIT = 5;
-
-interface ShiftOptions {
-  lockOwner?: string;
-  getDomainConfig?: (domain: string, key: string) => unknown;
-}
+/** The id of what `shift` gives: many deliveries under one, for the exchange of a sender process. */
+const BATCH = 'batch';
+const NO_MAIL = 'Mail is accepted by the intake only';
 
 class MailQueue {
-  readonly cache = createTtlCache();
   readonly seqIndex = createSequence();
   readonly maildrop: unknown;
+  readonly limits: Limits;
   readonly claims: Claims;
   readonly outbox: Outbox;
+  readonly cache: MasterCache;
   /** What the queue server and the HTTP API read of ZoneMTA's QueueLocker. */
   readonly locks = {
     locks: new Map(),
     zones: new Map(),
     lockOwners: new Map(),
-    release: (key: string) => this.claims.release(key),
+    release: () => false,
     releaseLockOwner: (owner: string) => void this.claims.releaseOwner(owner),
     listSkipDomains: () => false,
   };
   readonly #context = queueContext();
-  #closing = false;
+  #isClosing = false;
   #stopKeeping: () => void = () => {};
 
   constructor() {
     const { pool, settings, log } = this.#context;
-    const { instanceId, queue } = settings;
-    this.claims = new Claims({ pool, instanceId, leaseSeconds: queue.leaseSeconds, log });
+    const { instanceId, queue, mta } = settings;
+    this.limits = new Limits({ connections: mta.maxConnectionsPerDomain });
     this.outbox = new Outbox(pool);
+    const metrics = createQueueMetrics(register, {
+      waitingRows: () => this.claims.scheduler.buffered,
+      activeRows: () => this.claims.activeCount,
+      flows: () => this.claims.scheduler.flowCount,
+    });
+    const { leaseSeconds } = queue;
+    this.claims = new Claims({ pool, instanceId, leaseSeconds, limitOf: this.limits.of, metrics, log });
+    this.cache = new MasterCache({ claims: this.claims, metrics, onEvents: () => this.outbox.announce() });
     this.maildrop = createMailDrop(this);
   }
 
   /** ZoneMTA sets this when it begins to shut down: senders that wait are let go, so that they can end. */
   set closing(value: boolean) {
-    this.#closing = value;
-    if (value) this.claims.close();
+    this.#isClosing = value;
+    if (value) void this.claims.close();
   }
 
   get closing(): boolean {
-    return this.#closing;
+    return this.#isClosing;
   }
 
   init(callback: Callback): void {
     this.#start().then(
       () => callback(null, true),
-      (error: Error) => callback(error),
+      (error: Error) => {
+        this.#context.log.fatal({ err: error }, 'queue.start_failed');
+        callback(error);
+      },
     );
   }
 
-  /** Gives the next delivery of the zone, as soon as there is one. */
-  shift(zone: string, options: ShiftOptions, callback: Callback): void {
+  /** Gives deliveries of the zone, as many as the sender process can take, as soon as there are any. */
+  shift(zone: string, { lockOwner = '' }: { lockOwner?: string }, callback: Callback): void {
     this.claims.wait({
       zone: zone || DEFAULT_ZONE,
-      owner: options.lockOwner ?? '',
-      limitOf: (domain) => Number(options.getDomainConfig?.(domain, 'maxConnections')) || DEFAULT_LIMIT,
-      give: (row) => this.#give(row, zone, options, callback),
+      owner: lockOwner,
+      count: this.cache.takeDemand(lockOwner),
+      give: (rows) => callback(null, rows ? { id: BATCH, domain: '', rows } : false),
     });
   }
 
-  /** A receiver has queued a message. */
-  push(id: string, envelope: { sendingZone?: string }, callback: Callback): void {
-    this.claims.wake(envelope.sendingZone ?? DEFAULT_ZONE);
-    callback(null, id);
-  }
-
-  /** The claim that a sender reports about; the row itself may be gone already. */
-  getDelivery(id: string, seq: string, callback: Callback): void {
-    const row = this.claims.find(claimKey({ queue_id: id, sequence: seq }));
-    callback(null, row ? { id, seq, domain: row.domain, sendingZone: row.zone } : false);
-  }
-
-  releaseDelivery(delivery: { _lock: string }, callback: Callback): void {
-    this.#endClaim(delivery, callback);
-  }
-
-  deferDelivery(delivery: { _lock: string }, _ttl: number, _response: unknown, callback: Callback): void {
-    this.#endClaim(delivery, callback);
-  }
-
-  /** The queue server asks again for what `shift` has just given: the envelope is already in the delivery. */
+  /** The queue server asks again for what `shift` has just given. */
   getMeta(id: string, callback: Callback): void {
-    if (this.claims.isHandedOut(id)) {
-      callback(null, {});
-      return;
-    }
-    readEnvelope(this.#context.pool, id).then((envelope) => callback(null, envelope), callback);
+    if (id === BATCH) callback(null, {});
+    else readEnvelope(this.#context.pool, id).then((envelope) => callback(null, envelope), callback);
+  }
+
+  /** Deliveries are ended by senders, and reported by `wire.ended`: these three are never called. */
+  getDelivery(_id: string, _seq: string, callback: Callback): void {
+    callback(null, false);
+  }
+
+  releaseDelivery(_delivery: unknown, callback: Callback): void {
+    callback(null, false);
+  }
+
+  deferDelivery(_delivery: unknown, _ttl: number, _response: unknown, callback: Callback): void {
+    callback(null, false);
   }
 
   retrieve(id: string): Readable {
-    return bodyStream(this.#context.pool, id, this.#context.log);
+    return storedBody(this.#context.pool, id, this.#context.log);
   }
 
   generateId(callback: Callback): void {
     callback(null, this.seqIndex.get());
   }
 
-  /** Mail enters by the intake alone: what the master would write (its own API, bounces) has no identity. */
+  /** What the master itself would write (by its own API, or as bounces) has no identity. */
   store(_id: string, stream: Readable, callback: Callback): void {
     stream.resume();
-    callback(new Error('Mail is accepted by the intake only'));
+    callback(new Error(NO_MAIL));
   }
 
   setMeta(_id: string, _envelope: unknown, callback: Callback): void {
-    callback(new Error('Mail is accepted by the intake only'));
+    callback(new Error(NO_MAIL));
+  }
+
+  push(_id: string, _envelope: unknown, callback: Callback): void {
+    callback(new Error(NO_MAIL));
   }
 
   removeMessage(_id: string, callback: Callback): void {
@@ -164,24 +169,27 @@ class MailQueue {
 
   remove(id: string, seq: string | undefined, callback: Callback): void {
     const { pool, settings } = this.#context;
-    removeDeliveries(pool, { id, seq, instanceId: settings.instanceId }).then((count) => {
-      this.outbox.announce();
-      callback(null, count);
-    }, callback);
+    this.claims
+      .giveBackWaiting((row) => row.queueId === id)
+      .then(() => removeDeliveries(pool, { id, seq, instanceId: settings.instanceId }))
+      .then((count) => {
+        this.outbox.announce();
+        callback(null, count);
+      }, callback);
   }
 
   /** ZoneMTA's HTTP API calls this to have a delivery tried at once, whatever the update says. */
   update(id: string, seq: string | undefined, _update: unknown, callback: Callback): void {
-    retryDeliveries(this.#context.pool, { id, seq }).then((count) => {
-      this.claims.wakeAll();
-      callback(null, count);
+    retryDeliveries(this.#context.pool, { id, seq }).then((flows) => {
+      this.claims.noteDue(flows);
+      callback(null, flows.length);
     }, callback);
   }
 
   stop(): void {
     this.closing = true;
     this.#stopKeeping();
-    void this.#context.pool.end();
+    void this.claims.close().finally(() => this.#context.pool.end());
   }
 
   async #start(): Promise<void> {
@@ -190,6 +198,8 @@ class MailQueue {
     await holdInstance({ url: queue.url, instanceId, log });
     const returned = await returnLeasesOf(pool, instanceId);
     if (returned > 0) log.warn({ deliveries: returned }, 'leases.returned_at_start');
+    await loadPlugins(this);
+    await this.claims.start();
     const keeper = startLeaseKeeper({
       pool,
       claims: this.claims,
@@ -199,34 +209,6 @@ class MailQueue {
       onEvents: () => this.outbox.announce(),
     });
     this.#stopKeeping = () => keeper.stop();
-    await loadPlugins(this);
-  }
-
-  #give(row: ClaimedRow | undefined, zone: string, options: ShiftOptions, callback: Callback): void {
-    if (!row) {
-      callback(null, false);
-      return;
-    }
-    const delivery = createDelivery(row);
-    if (delivery.ok) {
-      callback(null, delivery.value);
-      return;
-    }
-    const { pool, settings, log } = this.#context;
-    log.error({ queueId: row.queue_id, sequence: row.sequence, reason: delivery.reason }, 'delivery.held');
-    parkUnreadable(pool, row, settings.instanceId, delivery.reason)
-      .catch((error: unknown) => log.error({ err: error }, 'delivery.hold_failed'))
-      .finally(() => {
-        this.claims.release(claimKey(row));
-        this.outbox.announce();
-        this.shift(zone, options, callback);
-      });
-  }
-
-  #endClaim(delivery: { _lock: string }, callback: Callback): void {
-    this.claims.release(delivery._lock);
-    this.outbox.announce();
-    callback(null, true);
   }
 }
 

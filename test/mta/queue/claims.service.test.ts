@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
-import { createLogger } from '../../../lib/log.ts';
-import type { ClaimedRow } from '../../../mta/queue/claim-rows.ts';
-import { Claims, claimKey } from '../../../mta/queue/claims.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Claims } from '../../../mta/queue/claims.ts';
+import { storeMessages } from '../../../mta/queue/intake.ts';
+import type { ClaimedRow } from '../../../mta/queue/rows.ts';
 import type { TestDatabase } from '../../support/postgres.ts';
-import { countRows, createQueueDatabase, queueMessage } from '../../support/queue.ts';
-
-const log = createLogger('test', { level: 'silent' });
+import {
+  countRows,
+  createClaims,
+  createQueueDatabase,
+  emptyQueue,
+  newMessage,
+  queueMessage,
+  takeOne,
+} from '../../support/queue.ts';
 
 describe('claims', () => {
   let database: TestDatabase;
@@ -15,104 +22,151 @@ describe('claims', () => {
   });
   after(() => database.drop());
   beforeEach(async () => {
-    await database.pool.query('truncate messages, deliveries');
-    claims = new Claims({ pool: database.pool, instanceId: 'test', leaseSeconds: 30, log });
+    await emptyQueue(database);
+    claims = createClaims(database);
   });
   afterEach(() => claims.close());
 
-  function take({ owner = 'sender-1', limit = 100 } = {}): Promise<ClaimedRow | undefined> {
-    return new Promise((give) => claims.wait({ zone: 'default', owner, limitOf: () => limit, give }));
-  }
+  const end = (row: ClaimedRow | undefined, changes = {}) =>
+    claims.end([{ ...(row ?? assert.fail()), type: 'delivered', ...changes }]);
 
-  it('hands out a delivery with its envelope and counts the attempt', async () => {
+  it('hands out what it finds at its start, under a lease, and counts the attempt', async () => {
     const message = await queueMessage(database);
+    await claims.start();
 
-    const row = await take();
+    const row = await takeOne(claims);
 
-    assert.equal(row?.queue_id, message.id);
-    assert.equal(row?.attempts, 1);
-    assert.deepEqual(JSON.parse(row?.envelope ?? ''), message.envelope);
+    assert.deepEqual([row?.queueId, row?.attempts], [message.id, 1]);
     assert.equal(await countRows(database, 'deliveries', "claimed_by = 'test' and claimed_until > now()"), 1);
   });
 
-  it('lets a sender wait and wakes it when mail comes', async () => {
-    const taken = take();
+  it('lets a sender wait and wakes it when mail is announced', async () => {
+    await claims.start();
+    const taken = takeOne(claims);
     const message = await queueMessage(database);
-    claims.wake('default');
+    claims.noteDue([{ zone: 'default', organizationId: 1, domain: 'one.test', priority: 5 }]);
 
-    assert.equal((await taken)?.queue_id, message.id);
+    assert.equal((await taken)?.queueId, message.id);
+  });
+
+  it('hands out fresh rows from memory', async () => {
+    await claims.start();
+    const taken = takeOne(claims);
+    const message = newMessage({ claim: { instanceId: 'test', leaseSeconds: 30 } });
+    const [outcome] = await storeMessages(database.pool, [message]);
+    claims.addFresh(outcome?.outcome === 'queued' ? outcome.claimed : []);
+
+    assert.equal((await taken)?.queueId, message.id);
   });
 
   it('finds mail that becomes due by itself', async () => {
     const message = await queueMessage(database);
-    await database.pool.query("update deliveries set due_at = now() + interval '0.5 s'");
+    await database.pool.query("update deliveries set due_at = now() + interval '0.3 s'");
+    await claims.start();
 
-    assert.equal((await take())?.queue_id, message.id);
+    assert.equal((await takeOne(claims))?.queueId, message.id);
   });
 
-  it('gives no delivery to two senders', async () => {
-    for (let i = 0; i < 20; i++) await queueMessage(database);
-    const other = new Claims({ pool: database.pool, instanceId: 'other', leaseSeconds: 30, log });
-    const fromOther = Array.from(
-      { length: 10 },
-      () =>
-        new Promise<ClaimedRow | undefined>((give) =>
-          other.wait({ zone: 'default', owner: 'x', limitOf: () => 100, give }),
-        ),
+  it('finds one deferred row after the other in a flow', async () => {
+    for (let i = 0; i < 3; i++) await queueMessage(database);
+    await database.pool.query(
+      `update deliveries d set due_at = now() + n * interval '0.2 s'
+         from (select queue_id, row_number() over () as n from deliveries) r where r.queue_id = d.queue_id`,
     );
+    await claims.start();
 
-    const rows = await Promise.all([...Array.from({ length: 10 }, () => take()), ...fromOther]);
-    other.close();
+    const rows = [await takeOne(claims), await takeOne(claims), await takeOne(claims)];
 
-    assert.equal(new Set(rows.map((row) => row?.queue_id)).size, 20);
+    assert.equal(new Set(rows.map((row) => row?.queueId)).size, 3);
+  });
+
+  it('hands a deferred delivery out again when it is due', async () => {
+    const message = await queueMessage(database);
+    await claims.start();
+    const row = await takeOne(claims);
+    await database.pool.query(
+      `update deliveries set claim_id = null, claimed_by = null, claimed_until = null, deferrals = 1,
+              due_at = now() + interval '0.3 s'`,
+    );
+    end(row, { type: 'deferred', dueAt: Date.now() + 300 });
+
+    const again = await takeOne(claims);
+
+    assert.deepEqual([again?.queueId, again?.attempts, again?.deferrals], [message.id, 2, 1]);
+  });
+
+  it('gives no delivery to two senders, nor to two instances', async () => {
+    for (let i = 0; i < 60; i++) await queueMessage(database);
+    const other = createClaims(database, { instanceId: 'other' });
+    await Promise.all([claims.start(), other.start()]);
+
+    const rows = await Promise.all(Array.from({ length: 30 }, (_, i) => takeOne(i % 2 ? claims : other)));
+    await other.close();
+
+    assert.equal(new Set(rows.map((row) => row?.queueId)).size, 30);
   });
 
   it('keeps to the limit of a destination and goes on the moment one ends', async () => {
+    const limited = createClaims(database, { limitOf: () => ({ connections: 2 }) });
     for (let i = 0; i < 4; i++) await queueMessage(database);
-    const first = await take({ limit: 2 });
-    await take({ limit: 2 });
+    await limited.start();
+    const first = await takeOne(limited);
+    await takeOne(limited);
     let third: ClaimedRow | undefined;
-    const waiting = take({ limit: 2 }).then((row) => {
+    const waiting = takeOne(limited).then((row) => {
       third = row;
     });
-    await settle();
+    await sleep(250);
     assert.equal(third, undefined);
 
-    claims.release(claimKey(first ?? assert.fail()));
+    limited.end([{ ...(first ?? assert.fail()), type: 'delivered' }]);
     await waiting;
 
     assert.ok(third);
+    await limited.close();
   });
 
   it('serves another destination while a full one has any number waiting', async () => {
-    for (let i = 0; i < 50; i++) await queueMessage(database, { to: [`r${i}@full.test`] });
-    const other = await queueMessage(database, { to: ['r@other.test'] });
-    await take({ limit: 1 });
+    const limited = createClaims(database, { limitOf: () => ({ connections: 1 }) });
+    for (let i = 0; i < 100; i++) await queueMessage(database, { to: [`r${i}@full.test`] });
+    await queueMessage(database, { to: ['r@other.test'] });
+    await limited.start();
 
-    assert.equal((await take({ limit: 1 }))?.queue_id, other.id);
+    const rows = [await takeOne(limited), await takeOne(limited)];
+
+    assert.deepEqual(rows.map((row) => row?.domain).toSorted(), ['full.test', 'other.test']);
+    await limited.close();
   });
 
   it('returns what a dead sender had, at once', async () => {
     const message = await queueMessage(database);
-    await take({ owner: 'dying' });
+    await claims.start();
+    await takeOne(claims, 'dying');
 
     await claims.releaseOwner('dying');
 
-    const row = await take({ owner: 'alive' });
-    assert.equal(row?.queue_id, message.id);
-    assert.equal(row?.attempts, 2);
+    const row = await takeOne(claims, 'alive');
+    assert.deepEqual([row?.queueId, row?.attempts], [message.id, 2]);
   });
 
   it('gives nothing to a sender that died while it waited', async () => {
-    let given = false;
-    claims.wait({ zone: 'default', owner: 'dying', limitOf: () => 10, give: () => (given = true) });
+    await claims.start();
+    let isGiven = false;
+    claims.wait({
+      zone: 'default',
+      owner: 'dying',
+      count: 1,
+      give: () => {
+        isGiven = true;
+      },
+    });
     await claims.releaseOwner('dying');
     await queueMessage(database);
-    claims.wake('default');
-    await settle();
+    claims.noteDue([{ zone: 'default', organizationId: 1, domain: 'one.test', priority: 5 }]);
+    await sleep(250);
 
-    assert.equal(given, false);
-    assert.equal(await countRows(database, 'deliveries', 'claim_id is not null'), 0);
+    assert.equal(isGiven, false);
+    assert.equal(claims.activeCount, 0);
   });
 
   it('leaves out what is held or expired', async () => {
@@ -120,18 +174,26 @@ describe('claims', () => {
     await database.pool.query("update deliveries set held_at = now(), held_reason = 'x'");
     await queueMessage(database, { lifetimeSeconds: -1 });
     const next = await queueMessage(database);
+    await claims.start();
 
-    assert.equal((await take())?.queue_id, next.id);
+    assert.equal((await takeOne(claims))?.queueId, next.id);
   });
 
-  it('lets waiting senders go when it closes', async () => {
-    const taken = take();
-    claims.close();
+  it('lets waiting senders go when it closes, and hands back what waits in memory with its attempt uncounted', async () => {
+    for (let i = 0; i < 3; i++) await queueMessage(database);
+    await claims.start();
+    await takeOne(claims);
+    const waiting = [takeOne(claims, 'b'), takeOne(claims, 'c'), takeOne(claims, 'd')];
+    await Promise.race(waiting);
 
-    assert.equal(await taken, undefined);
+    await claims.close();
+
+    assert.equal((await Promise.all(waiting)).filter((row) => row === undefined).length, 1);
+    await queueMessage(database);
+    const unread = createClaims(database);
+    await unread.start();
+    await sleep(150); // claims ahead, nobody asks
+    await unread.close();
+    assert.equal(await countRows(database, 'deliveries', 'claim_id is null and attempts = 0'), 1);
   });
 });
-
-function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 150));
-}

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { findDue, takeClaims } from '../../../mta/queue/claim-rows.ts';
-import { deferDelivery, finishDelivery, holdDelivery } from '../../../mta/queue/endings.ts';
+import { type Ending, endDeliveries } from '../../../mta/queue/endings.ts';
 import { createEvent, type EventDetails } from '../../../mta/queue/events.ts';
 import { Outbox } from '../../../mta/queue/outbox.ts';
+import type { ClaimedRow } from '../../../mta/queue/rows.ts';
 import type { TestDatabase } from '../../support/postgres.ts';
-import { countRows, createQueueDatabase, queueMessage } from '../../support/queue.ts';
+import { claimAll, countRows, createQueueDatabase, emptyQueue, queueMessage } from '../../support/queue.ts';
 
 describe('endings of deliveries', () => {
   let database: TestDatabase;
@@ -12,35 +12,49 @@ describe('endings of deliveries', () => {
     database = await createQueueDatabase('endings');
   });
   after(() => database.drop());
-  beforeEach(() => database.pool.query('truncate messages, deliveries, delivery_events'));
+  beforeEach(() => emptyQueue(database));
 
-  async function claimAll() {
-    const picked = await findDue(database.pool, { zone: 'default', skipDomains: [], limit: 100 });
-    const rows = await takeClaims(database.pool, { instanceId: 'test', leaseSeconds: 30, picked });
-    return rows
-      .toSorted((a, b) => a.sequence.localeCompare(b.sequence))
-      .map((row) => ({ queueId: row.queue_id, sequence: row.sequence, claimId: row.claim_id }));
+  const forget = () =>
+    database.pool.query('update deliveries set claim_id = null, claimed_by = null, claimed_until = null');
+
+  function key(row: ClaimedRow | undefined, type: EventDetails['type'], response = '250 2.0.0 Ok') {
+    const { queueId, sequence, claimId, recipient } = row ?? assert.fail();
+    const source = { messageId: 1, recipient, queueId, sequence, instanceId: 'test', attempt: 1 };
+    return { queueId, sequence, claimId, event: createEvent(source, { type, response }) };
   }
 
-  function event(type: EventDetails['type'], response = '250 2.0.0 Ok') {
-    const source = {
-      messageId: 1,
-      recipient: 'r@one.test',
-      queueId: 'q',
-      sequence: '001',
-      instanceId: 'test',
-      attempt: 1,
-    };
-    return createEvent(source, { type, response });
-  }
+  const finish = (row: ClaimedRow | undefined, type: EventDetails['type'], recipients = 1): Ending => ({
+    kind: 'finish',
+    ...key(row, type),
+    recipients,
+  });
+  const defer = (row: ClaimedRow | undefined, dueAt: Date): Ending => ({
+    kind: 'defer',
+    ...key(row, 'deferred', '451 4.7.1 Later'),
+    dueAt,
+  });
 
-  it('writes the event and removes the message with its last delivery', async () => {
+  it('writes the event and removes the message, all in one group', async () => {
+    for (let i = 0; i < 3; i++) await queueMessage(database);
+    const rows = await claimAll(database);
+
+    const ended = await endDeliveries(
+      database.pool,
+      rows.map((row) => finish(row, 'delivered')),
+    );
+
+    assert.deepEqual(ended, [true, true, true]);
+    assert.equal(await countRows(database, 'messages'), 0);
+    assert.equal(await countRows(database, 'delivery_events'), 3);
+  });
+
+  it('keeps a message until its last delivery has ended', async () => {
     await queueMessage(database, { to: ['a@one.test', 'b@one.test'] });
-    const [first, second] = await claimAll();
+    const [first, second] = await claimAll(database);
 
-    assert.equal(await finishDelivery(database.pool, first ?? assert.fail(), event('delivered')), true);
+    await endDeliveries(database.pool, [finish(first, 'delivered', 2)]);
     assert.equal(await countRows(database, 'messages'), 1);
-    assert.equal(await finishDelivery(database.pool, second ?? assert.fail(), event('bounced')), true);
+    await endDeliveries(database.pool, [finish(second, 'bounced', 2)]);
 
     assert.equal(await countRows(database, 'messages'), 0);
     const events = await new Outbox(database.pool).readEvents(10);
@@ -52,30 +66,39 @@ describe('endings of deliveries', () => {
 
   it('leaves no message behind when its deliveries end at the same moment', async () => {
     await queueMessage(database, { to: Array.from({ length: 8 }, (_, i) => `r${i}@one.test`) });
-    const keys = await claimAll();
+    const rows = await claimAll(database);
 
-    await Promise.all(keys.map((key) => finishDelivery(database.pool, key, event('delivered'))));
+    await Promise.all(rows.map((row) => endDeliveries(database.pool, [finish(row, 'delivered', 8)])));
 
     assert.equal(await countRows(database, 'messages'), 0);
     assert.equal(await countRows(database, 'delivery_events'), 8);
   });
 
+  it('removes the chunks of a long body with its message', async () => {
+    const message = await queueMessage(database, { body: Buffer.alloc(0), chunks: 1 });
+    await database.pool.query("insert into message_chunks values ($1, 0, 'x')", [message.id]);
+    const [row] = await claimAll(database);
+
+    await endDeliveries(database.pool, [finish(row, 'delivered')]);
+
+    assert.equal(await countRows(database, 'message_chunks'), 0);
+  });
+
   it('ends a delivery once', async () => {
     await queueMessage(database);
-    const [key] = await claimAll();
-    await finishDelivery(database.pool, key ?? assert.fail(), event('delivered'));
+    const [row] = await claimAll(database);
+    await endDeliveries(database.pool, [finish(row, 'delivered')]);
 
-    assert.equal(await finishDelivery(database.pool, key ?? assert.fail(), event('delivered')), false);
-
+    assert.deepEqual(await endDeliveries(database.pool, [finish(row, 'delivered')]), [false]);
     assert.equal(await countRows(database, 'delivery_events'), 1);
   });
 
   it('makes a deferred delivery due again, with its reply', async () => {
     await queueMessage(database);
-    const [key] = await claimAll();
+    const [row] = await claimAll(database);
     const dueAt = new Date(Date.now() + 60_000);
 
-    await deferDelivery(database.pool, key ?? assert.fail(), event('deferred', '451 4.7.1 Later'), dueAt);
+    assert.deepEqual(await endDeliveries(database.pool, [defer(row, dueAt)]), [true]);
 
     const { rows } = await database.pool.query(
       'select due_at, deferrals, last_response, claim_id from deliveries',
@@ -85,32 +108,41 @@ describe('endings of deliveries', () => {
     ]);
   });
 
-  it('does not let an old claim defer, bounce or hold what somebody else attempts now', async () => {
+  it('sets a delivery aside with a reason', async () => {
     await queueMessage(database);
-    const [old] = await claimAll();
-    await database.pool.query(
-      'update deliveries set claim_id = null, claimed_by = null, claimed_until = null',
-    );
-    await claimAll();
-    const key = old ?? assert.fail();
+    const [row] = await claimAll(database);
 
-    assert.equal(await deferDelivery(database.pool, key, event('deferred'), new Date()), false);
-    assert.equal(await finishDelivery(database.pool, key, event('bounced')), false);
-    assert.equal(await holdDelivery(database.pool, key, event('held'), 'x'), false);
+    await endDeliveries(database.pool, [{ kind: 'hold', ...key(row, 'held', 'torn'), reason: 'torn' }]);
 
-    assert.equal(await countRows(database, 'deliveries', 'claim_id is not null'), 1);
+    assert.equal(await countRows(database, 'deliveries', "held_reason = 'torn' and claim_id is null"), 1);
+    const [event] = await new Outbox(database.pool).readEvents(10);
+    assert.equal(event?.type, 'held');
+  });
+
+  it('does not let an old claim defer, bounce or hold what somebody else attempts now', async () => {
+    for (let i = 0; i < 3; i++) await queueMessage(database);
+    const [first, second, third] = await claimAll(database);
+    await forget();
+    await claimAll(database);
+
+    const ended = await endDeliveries(database.pool, [
+      defer(first, new Date()),
+      finish(second, 'bounced'),
+      { kind: 'hold', ...key(third, 'held'), reason: 'x' },
+    ]);
+
+    assert.deepEqual(ended, [false, false, false]);
+    assert.equal(await countRows(database, 'deliveries', 'claim_id is not null'), 3);
     assert.equal(await countRows(database, 'delivery_events'), 0);
   });
 
   it('believes an old claim that the remote has taken the mail', async () => {
     await queueMessage(database);
-    const [old] = await claimAll();
-    await database.pool.query(
-      'update deliveries set claim_id = null, claimed_by = null, claimed_until = null',
-    );
-    await claimAll();
+    const [old] = await claimAll(database);
+    await forget();
+    await claimAll(database);
 
-    assert.equal(await finishDelivery(database.pool, old ?? assert.fail(), event('delivered')), true);
+    assert.deepEqual(await endDeliveries(database.pool, [finish(old, 'delivered')]), [true]);
     assert.equal(await countRows(database, 'deliveries'), 0);
   });
 });

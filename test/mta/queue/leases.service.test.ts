@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { findDue, takeClaims } from '../../../mta/queue/claim-rows.ts';
 import {
   expireDeliveries,
   renewLeases,
@@ -8,7 +7,7 @@ import {
 } from '../../../mta/queue/leases.ts';
 import { Outbox } from '../../../mta/queue/outbox.ts';
 import type { TestDatabase } from '../../support/postgres.ts';
-import { countRows, createQueueDatabase, queueMessage } from '../../support/queue.ts';
+import { claimAll, countRows, createQueueDatabase, emptyQueue, queueMessage } from '../../support/queue.ts';
 
 describe('leases', () => {
   let database: TestDatabase;
@@ -16,37 +15,36 @@ describe('leases', () => {
     database = await createQueueDatabase('leases');
   });
   after(() => database.drop());
-  beforeEach(() => database.pool.query('truncate messages, deliveries, delivery_events'));
+  beforeEach(() => emptyQueue(database));
 
-  async function claimAll(instanceId: string, leaseSeconds: number): Promise<string[]> {
-    const picked = await findDue(database.pool, { zone: 'default', skipDomains: [], limit: 100 });
-    const rows = await takeClaims(database.pool, { instanceId, leaseSeconds, picked });
-    return rows.map((row) => row.claim_id);
-  }
+  const claim = async (instanceId: string, leaseSeconds: number) =>
+    (await claimAll(database, { instanceId, leaseSeconds })).map((row) => row.claimId);
 
-  it('returns a lease that nobody renewed, of any instance', async () => {
+  it('returns a lease that nobody renewed, of any instance, and names its flow', async () => {
     await queueMessage(database);
-    await claimAll('dead', -1);
+    await claim('dead', -1);
 
-    assert.equal(await returnExpiredLeases(database.pool, []), 1);
+    const flows = await returnExpiredLeases(database.pool, []);
+
+    assert.deepEqual(flows, [{ zone: 'default', organizationId: 1, domain: 'one.test', priority: 5 }]);
     assert.equal(await countRows(database, 'deliveries', 'claim_id is null'), 1);
   });
 
   it('leaves a lease that was renewed, or that is alive in this process', async () => {
     await queueMessage(database);
-    const renewed = await claimAll('a', -1);
+    const renewed = await claim('a', -1);
     await renewLeases(database.pool, renewed, 30);
     await queueMessage(database);
-    const alive = await claimAll('a', -1);
+    const alive = await claim('a', -1);
 
-    assert.equal(await returnExpiredLeases(database.pool, alive), 0);
+    assert.deepEqual(await returnExpiredLeases(database.pool, alive), []);
   });
 
   it('returns at the start what an earlier master of the instance had', async () => {
     await queueMessage(database);
-    await claimAll('a', 30);
+    await claim('a', 30);
     await queueMessage(database);
-    await claimAll('b', 30);
+    await claim('b', 30);
 
     assert.equal(await returnLeasesOf(database.pool, 'a'), 1);
     assert.equal(await countRows(database, 'deliveries', "claimed_by = 'b'"), 1);
@@ -69,7 +67,7 @@ describe('leases', () => {
 
   it('does not expire what is attempted at this moment', async () => {
     await queueMessage(database);
-    await claimAll('a', 30);
+    await claim('a', 30);
     await database.pool.query("update deliveries set expires_at = now() - interval '1 s'");
 
     assert.equal(await expireDeliveries(database.pool, 'test'), 0);

@@ -1,0 +1,36 @@
+/** Rows of deliveries as the processes of the mta pass them on: small, and the same wherever they come from. */
+
+/** What one organization sends to one destination at one priority. */
+export interface FlowKey {
+  zone: string;
+  organizationId: number;
+  /** Of the recipients, lower case. */
+  domain: string;
+  /** 0 (first) to 9 */
+  priority: number;
+}
+
+/** A claimed delivery. Plain data: it crosses process boundaries. */
+export interface ClaimedRow extends FlowKey {
+  queueId: string;
+  sequence: string;
+  recipient: string;
+  claimId: string;
+  attempts: number;
+  deferrals: number;
+  /** ms since the epoch */
+  expiresAt: number;
+}
+
+export interface RowKey {
+  queueId: string;
+  sequence: string;
+}
+
+export function rowKey({ queueId, sequence }: RowKey): string {
+  return `${queueId}.${sequence}`;
+}
+
+export function flowId({ zone, organizationId, domain, priority }: FlowKey): string {
+  return `${zone} ${organizationId} ${domain} ${priority}`;
+}

@@ -1,0 +1,278 @@
+/**
+ * Which delivery goes next. Holds in memory what is known about flows (rows.ts): claimed rows that wait for a sender,
+ * whether the database has more that is due, and when the next becomes due. No database and no clock of its own.
+ *
+ * A flow whose destination is at its limit takes no turns; it is back the moment one of its deliveries ends.
+ */
+
+import type { WantedRows } from './claim-rows.ts';
+import { Destinations, type LimitOf } from './destinations.ts';
+import { FlowRing } from './flow-ring.ts';
+import { type ClaimedRow, type FlowKey, flowId } from './rows.ts';
+
+/** Claimed ahead for one flow, at most. What waits here is under lease and counted as claimed. */
+const BUFFER_PER_FLOW = 20;
+/** Fresh rows come claimed; a flow with this many in memory takes no more of those. */
+const FULL_BUFFER = 100;
+/** Claimed rows in memory over all flows from which on fresh rows are left to the database. */
+const FULL_MEMORY = 2_000;
+
+interface Flow extends FlowKey {
+  id: string;
+  buffer: ClaimedRow[];
+  /** The database has, or may have, due rows. */
+  hasDue: boolean;
+  /** The database has, or may have, rows that are due later. */
+  hasLater: boolean;
+  nextDueAt: number;
+  isClaiming: boolean;
+}
+
+interface Zone {
+  ready: FlowRing<Flow>;
+  hungry: FlowRing<Flow>;
+  /** Flows with claimed rows whose destination has no room, by domain */
+  blocked: Map<string, Set<Flow>>;
+}
+
+export class Scheduler {
+  readonly destinations: Destinations;
+  readonly #flows = new Map<string, Flow>();
+  readonly #zones = new Map<string, Zone>();
+  readonly #timed = new Set<Flow>();
+  /** Blocked by a rate, by when that ends. */
+  readonly #rateBlocked = new Map<string, { zone: string; domain: string; until: number }>();
+  readonly #full = new Set<Flow>();
+  #buffered = 0;
+
+  constructor(limitOf: LimitOf) {
+    this.destinations = new Destinations(limitOf);
+  }
+
+  /** Rows in memory that wait for a sender. */
+  get buffered(): number {
+    return this.#buffered;
+  }
+
+  get flowCount(): number {
+    return this.#flows.size;
+  }
+
+  /** A claimed row waits for a sender. */
+  addClaimed(row: ClaimedRow): void {
+    const flow = this.#flowOf(row);
+    flow.buffer.push(row);
+    this.#buffered++;
+    this.#settle(flow);
+  }
+
+  /** The database may have rows of this flow that are due. */
+  noteDue(key: FlowKey): void {
+    const flow = this.#flowOf(key);
+    flow.hasDue = true;
+    this.#settle(flow);
+  }
+
+  /** The database has a row of this flow that becomes due at this moment. */
+  noteLater(key: FlowKey, dueAt: number): void {
+    const flow = this.#flowOf(key);
+    flow.hasLater = true;
+    flow.nextDueAt = Math.min(flow.nextDueAt, dueAt);
+    this.#timed.add(flow);
+  }
+
+  /** What has become due by now, and whose rate allows more by now. Call it every fraction of a second. */
+  tick(now: number): void {
+    for (const flow of this.#timed) {
+      if (flow.nextDueAt > now) continue;
+      this.#timed.delete(flow);
+      flow.nextDueAt = Number.POSITIVE_INFINITY;
+      flow.hasDue = true;
+      this.#settle(flow);
+    }
+    for (const [key, { zone, domain, until }] of this.#rateBlocked) {
+      if (until > now) continue;
+      this.#rateBlocked.delete(key);
+      this.#unblock(zone, domain);
+    }
+  }
+
+  /** The next row of the zone that may be sent now; it is under way from then on, until `release`. */
+  take(zoneName: string, now: number): ClaimedRow | undefined {
+    const zone = this.#zoneOf(zoneName);
+    for (let flow = zone.ready.next(); flow; flow = zone.ready.next()) {
+      const until = this.destinations.blockedUntil(zoneName, flow.domain, now);
+      if (until !== undefined) {
+        this.#block(zone, flow, until);
+        continue;
+      }
+      const row = flow.buffer.shift();
+      if (!row) {
+        zone.ready.delete(flow);
+        continue;
+      }
+      this.#buffered--;
+      this.destinations.start(zoneName, flow.domain, now);
+      this.#settle(flow);
+      return row;
+    }
+    return undefined;
+  }
+
+  /** A delivery that `take` gave has ended. */
+  release({ zone, domain }: { zone: string; domain: string }): void {
+    this.destinations.end(zone, domain);
+    this.#unblock(zone, domain);
+    const site = this.destinations.siteOf(domain);
+    if (site === undefined) return;
+    for (const other of [...this.#zoneOf(zone).blocked.keys()]) {
+      if (this.destinations.siteOf(other) === site) this.#unblock(zone, other);
+    }
+  }
+
+  /** What to claim from the database for the zone's senders, in turn by flow; those flows are then being claimed. */
+  planClaims(zoneName: string, count: number): WantedRows[] {
+    const zone = this.#zoneOf(zoneName);
+    const wanted: WantedRows[] = [];
+    const share = Math.max(1, Math.ceil(count / Math.max(1, zone.hungry.size)));
+    for (let left = count, flow = zone.hungry.next(); flow && left > 0; flow = zone.hungry.next()) {
+      const room = Math.min(share, BUFFER_PER_FLOW - flow.buffer.length);
+      flow.isClaiming = true;
+      this.#settle(flow);
+      const { organizationId, domain, priority } = flow;
+      wanted.push({ zone: zoneName, organizationId, domain, priority, count: room });
+      left -= room;
+    }
+    return wanted;
+  }
+
+  /**
+   * The claims that were planned have been made, or have failed. A flow that gave fewer rows than asked has no more
+   * that are due.
+   * @returns those of the flows that have later rows of which the next is not known
+   */
+  finishClaims(wanted: WantedRows[], rows: ClaimedRow[] | undefined): FlowKey[] {
+    const counts = new Map<string, number>();
+    for (const row of rows ?? []) {
+      counts.set(flowId(row), (counts.get(flowId(row)) ?? 0) + 1);
+      this.addClaimed(row);
+    }
+    const unknown: FlowKey[] = [];
+    for (const key of wanted) {
+      const flow = this.#flowOf(key);
+      flow.isClaiming = false;
+      if (rows && (counts.get(flow.id) ?? 0) < key.count) {
+        flow.hasDue = false;
+        if (flow.hasLater && !this.#timed.has(flow)) unknown.push(key);
+      }
+      this.#settle(flow);
+    }
+    return unknown;
+  }
+
+  /** The answer to what finishClaims asked for. */
+  setNextDue(key: FlowKey, dueAt: number | undefined): void {
+    const flow = this.#flowOf(key);
+    if (dueAt !== undefined) this.noteLater(key, dueAt);
+    else if (!this.#timed.has(flow)) flow.hasLater = false;
+    this.#settle(flow);
+  }
+
+  /** Takes the waiting rows out of memory that `isGone` names, to give them back. */
+  removeWaiting(isGone: (row: ClaimedRow) => boolean): ClaimedRow[] {
+    const removed: ClaimedRow[] = [];
+    for (const flow of this.#flows.values()) {
+      const gone = flow.buffer.filter(isGone);
+      if (gone.length === 0) continue;
+      flow.buffer = flow.buffer.filter((row) => !isGone(row));
+      this.#buffered -= gone.length;
+      removed.push(...gone);
+      this.#settle(flow);
+    }
+    return removed;
+  }
+
+  *waitingRows(): Iterable<ClaimedRow> {
+    for (const flow of this.#flows.values()) yield* flow.buffer;
+  }
+
+  /** Whether fresh rows may come claimed, and the domains that take no more of them. */
+  intakeState(): { isOpen: boolean; fullDomains: string[] } {
+    const fullDomains = [...new Set([...this.#full].map(({ domain }) => domain))];
+    return { isOpen: this.#buffered < FULL_MEMORY, fullDomains };
+  }
+
+  /** Limits have changed: whoever is blocked may try again. */
+  reconsider(): void {
+    for (const [name, zone] of this.#zones) {
+      for (const domain of [...zone.blocked.keys()]) this.#unblock(name, domain);
+    }
+  }
+
+  #block(zone: Zone, flow: Flow, until: number): void {
+    zone.ready.delete(flow);
+    zone.hungry.delete(flow);
+    const flows = zone.blocked.get(flow.domain) ?? new Set();
+    zone.blocked.set(flow.domain, flows.add(flow));
+    if (Number.isFinite(until)) {
+      this.#rateBlocked.set(`${flow.zone} ${flow.domain}`, { zone: flow.zone, domain: flow.domain, until });
+    }
+  }
+
+  #unblock(zoneName: string, domain: string): void {
+    const zone = this.#zoneOf(zoneName);
+    const flows = zone.blocked.get(domain);
+    if (!flows) return;
+    zone.blocked.delete(domain);
+    for (const flow of flows) this.#settle(flow);
+  }
+
+  /** Puts the flow where it belongs after something about it has changed. */
+  #settle(flow: Flow): void {
+    const zone = this.#zoneOf(flow.zone);
+    const isBlocked = zone.blocked.get(flow.domain)?.has(flow) ?? false;
+    if (flow.buffer.length > 0 && !isBlocked) zone.ready.add(flow);
+    else zone.ready.delete(flow);
+    if (flow.hasDue && !flow.isClaiming && !isBlocked && flow.buffer.length < BUFFER_PER_FLOW)
+      zone.hungry.add(flow);
+    else zone.hungry.delete(flow);
+    if (flow.buffer.length >= FULL_BUFFER) this.#full.add(flow);
+    else this.#full.delete(flow);
+    const isIdle = flow.buffer.length === 0 && !flow.hasDue && !flow.isClaiming;
+    if (isIdle && !flow.hasLater && !this.#timed.has(flow)) this.#forget(zone, flow);
+  }
+
+  #forget(zone: Zone, flow: Flow): void {
+    this.#flows.delete(flow.id);
+    const blocked = zone.blocked.get(flow.domain);
+    blocked?.delete(flow);
+    if (blocked?.size === 0) zone.blocked.delete(flow.domain);
+  }
+
+  #flowOf(key: FlowKey): Flow {
+    const id = flowId(key);
+    const known = this.#flows.get(id);
+    if (known) return known;
+    const { zone, organizationId, domain, priority } = key;
+    const flow: Flow = {
+      ...{ id, zone, organizationId, domain, priority },
+      ...{
+        buffer: [],
+        hasDue: false,
+        hasLater: false,
+        nextDueAt: Number.POSITIVE_INFINITY,
+        isClaiming: false,
+      },
+    };
+    this.#flows.set(id, flow);
+    return flow;
+  }
+
+  #zoneOf(name: string): Zone {
+    const known = this.#zones.get(name);
+    if (known) return known;
+    const zone = { ready: new FlowRing<Flow>(), hungry: new FlowRing<Flow>(), blocked: new Map() };
+    this.#zones.set(name, zone);
+    return zone;
+  }
+}

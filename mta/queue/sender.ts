@@ -1,0 +1,80 @@
+/**
+ * In place of ZoneMTA's lib/sender.js: its Sender, with the ends of deliveries made here. Commands go to the exchange
+ * of the process instead of the master. An error of the database never reaches ZoneMTA, whose sender would stop for
+ * good; the exchange tries again.
+ */
+import { type Callback, type SendCommand, type SenderDelivery, zoneMtaSender } from '../zone-mta.ts';
+import { queueContext } from './context.ts';
+import type { Ending } from './endings.ts';
+import { createEvent, type EventDetails } from './events.ts';
+import type { Exchange } from './exchange.ts';
+import { nextAttemptAt } from './schedule.ts';
+
+interface QueueOfSender {
+  exchange: Exchange;
+}
+
+class PosternSender extends zoneMtaSender() {
+  readonly #exchange: Exchange;
+
+  constructor(
+    clientId: string,
+    connectionId: number,
+    zone: unknown,
+    _sendCommand: SendCommand,
+    queue: QueueOfSender,
+    connectionPool: unknown,
+  ) {
+    super(clientId, connectionId, zone, queue.exchange.commandsOf(clientId), queue, connectionPool);
+    this.#exchange = queue.exchange;
+  }
+
+  /** The remote has taken it, refused it for good, or a plugin found the recipient suppressed. */
+  releaseDelivery(delivery: SenderDelivery, callback: Callback): void {
+    const { status } = delivery;
+    const type = status === undefined ? 'suppressed' : status.delivered ? 'delivered' : 'bounced';
+    this.#end(delivery, { type, response: status?.response }, callback);
+  }
+
+  deferDelivery(
+    delivery: SenderDelivery,
+    _ttl: number,
+    _smtpLog: unknown,
+    response: string,
+    bounce: { category?: string },
+    callback: Callback,
+  ): void {
+    const dueAt = nextAttemptAt(
+      { deferrals: delivery._deferred?.count ?? 0, expiresAt: delivery.claim.expiresAt, now: Date.now() },
+      queueContext().settings.queue.retryDelaysSeconds,
+    );
+    const { category } = bounce;
+    if (dueAt) this.#end(delivery, { type: 'deferred', response, category, nextAttemptAt: dueAt }, callback);
+    else this.#end(delivery, { type: 'expired', response, category }, callback);
+  }
+
+  #end(delivery: SenderDelivery, details: EventDetails, callback: Callback): void {
+    const dueAt = details.nextAttemptAt;
+    const report = { type: details.type, dueAt: dueAt?.getTime() };
+    this.#exchange.end(createEnding(delivery, details), report).then((isEnded) => callback(null, isEnded));
+  }
+}
+
+function createEnding(delivery: SenderDelivery, details: EventDetails): Ending {
+  const { id: queueId, seq: sequence, claim, recipient, postern, attempt: facts } = delivery;
+  const { instanceId } = queueContext().settings;
+  const source = {
+    messageId: postern.messageId,
+    recipient,
+    queueId,
+    sequence,
+    instanceId,
+    attempt: claim.attempt,
+  };
+  const event = createEvent(source, { ...details, facts });
+  const key = { queueId, sequence, claimId: claim.id, event };
+  const dueAt = details.nextAttemptAt;
+  return dueAt ? { kind: 'defer', ...key, dueAt } : { kind: 'finish', ...key, recipients: claim.recipients };
+}
+
+export { PosternSender as 'module.exports' };

@@ -1,0 +1,42 @@
+/**
+ * What the processes of the mta tell each other beyond ZoneMTA's commands, over the same socket. SETCACHE and GETCACHE
+ * carry any key and value to the master's cache, which is ours: these keys mean something else there.
+ */
+import type { EndedDelivery } from './claims.ts';
+import type { ClaimedRow, FlowKey } from './rows.ts';
+
+export const wire = {
+  /** sender: how many deliveries its next GET can take */
+  demand: 'postern:demand',
+  /** sender: deliveries that have ended */
+  ended: 'postern:ended',
+  /** receiver: rows that it has written, claimed */
+  fresh: 'postern:fresh',
+  /** receiver: flows that it has written due rows of */
+  due: 'postern:due',
+  /** receiver, GETCACHE: may it claim what it writes? */
+  intake: 'postern:intake',
+} as const;
+
+export interface DemandMessage {
+  owner: string;
+  count: number;
+}
+
+export interface EndedMessage {
+  endings: EndedDelivery[];
+  connections: { opened: number; reused: number };
+}
+
+export interface FreshMessage {
+  rows: ClaimedRow[];
+}
+
+export interface DueMessage {
+  flows: FlowKey[];
+}
+
+export interface IntakeState {
+  isOpen: boolean;
+  fullDomains: string[];
+}
