@@ -84,10 +84,17 @@ export function locateData(wanted: string, account: Account | undefined): string
 
 /** Deletes the data of an installation, wherever it lies. Only for what can be made again: tests. */
 export function removeData(wanted: string): void {
-  if (lstatSync(wanted, { throwIfNoEntry: false })?.isSymbolicLink()) {
-    rmSync(readlinkSync(wanted), { recursive: true, force: true });
+  const isElsewhere = lstatSync(wanted, { throwIfNoEntry: false })?.isSymbolicLink();
+  const places = isElsewhere ? [wanted, readlinkSync(wanted)] : [wanted];
+  for (const place of places) {
+    rmSync(place, { recursive: true, force: true });
+    rmSync(nameOfPartial(place), { recursive: true, force: true });
   }
-  rmSync(wanted, { recursive: true, force: true });
+}
+
+/** Where the data is made before it is complete. */
+export function nameOfPartial(data: string): string {
+  return `${data}.partial`;
 }
 
 function findAccount(): Account | undefined {

@@ -30,6 +30,7 @@ import {
   locateBinaries,
   locateData,
   makeOwnedDirectory,
+  nameOfPartial,
 } from './postgres-location.ts';
 import { findProcessesIn, isAlive, terminateProcesses, waitUntilGone } from './processes.ts';
 import { findOwnPostgres, type OwnPostgres } from './servers.ts';
@@ -60,7 +61,7 @@ async function initializeData(
   server: OwnPostgres,
   account?: Account,
 ): Promise<void> {
-  const partial = `${data}.partial`;
+  const partial = nameOfPartial(data);
   if (existsSync(partial)) await terminateProcesses(findProcessesIn(realpathSync(partial)));
   rmSync(partial, { recursive: true, force: true });
   makeOwnedDirectory(partial, account);
