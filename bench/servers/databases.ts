@@ -1,0 +1,36 @@
+/** The Postgres and the Redis of an installation, as bin/up runs them. */
+import { join } from 'node:path';
+import type { Settings } from '../../config/schema.ts';
+import { createDatabases, waitForRedis } from '../../deploy/local/databases.ts';
+import { nodeBinary, projectRoot } from '../../deploy/local/installation.ts';
+import { findOwnPostgres, findOwnRedisPort } from '../../deploy/local/servers.ts';
+import { type Child, startChild } from '../world/children.ts';
+
+const NEVER = new AbortController().signal;
+
+/** Durable: the program turns fsync and synchronous_commit on. The queue's database is there when it resolves. */
+export async function startPostgres(settings: Settings): Promise<Child> {
+  const server = findOwnPostgres(settings, {});
+  if (!server) throw new Error('the URL of the queue database is not one of loopback');
+  const child = startChild({
+    command: nodeBinary,
+    parameters: [join(projectRoot, 'deploy/local/postgres.ts')],
+    directory: projectRoot,
+    variables: { POSTERN_DIRECTORY: settings.directory },
+    logFile: join(settings.directory, 'log/postgres.log'),
+  });
+  await createDatabases(server, NEVER);
+  return child;
+}
+
+export async function startRedis(settings: Settings): Promise<Child> {
+  const port = findOwnRedisPort(settings, {});
+  const child = startChild({
+    command: 'redis-server',
+    parameters: ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
+    directory: join(settings.directory, 'redis'),
+    logFile: join(settings.directory, 'log/redis.log'),
+  });
+  await waitForRedis(settings.redis.url, NEVER);
+  return child;
+}

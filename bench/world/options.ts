@@ -1,0 +1,30 @@
+/** How the options of the benchmarks are read. */
+import { InvalidArgumentError } from 'commander';
+import type { Override } from '../servers/installation.ts';
+
+/** `1,20` */
+export function readList(text: string): number[] {
+  return text.split(',').map(readCount);
+}
+
+/** A whole number above zero. */
+export function readCount(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Not a whole number above zero.');
+  return value;
+}
+
+/** `mta.connections=40`; a later one of the same name wins. */
+export function readOverride(text: string, previous: readonly Override[]): Override[] {
+  const parts = /^(?<name>[a-z]+\.[A-Za-z]+)=(?<value>.+)$/.exec(text)?.groups;
+  if (!parts?.name || !parts.value) throw new InvalidArgumentError('Not of the form section.key=value.');
+  return [...previous, [parts.name, readValue(parts.value)]];
+}
+
+function readValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // a word needs no quotes
+  }
+}
