@@ -66,7 +66,7 @@ async function warmUp(server: MailServer, load: Load, { sinkPort, privateKey }: 
     const sent = countMessages(plan);
     await Promise.all([
       runSource(plan, { port: server.intakePort, bodyBytes: load.bodyBytes }),
-      waitUntil('the arrival of the warm-up messages', () => received >= sent),
+      waitForArrival(() => received, sent),
     ]);
     await server.settle(sent);
     const verdict = first && (await verifySignature(first, privateKey));
@@ -91,7 +91,7 @@ async function measureLoad(
     runSource(plan, { port: server.intakePort, bodyBytes: load.bodyBytes }).then(() =>
       secondsSince(startedAt),
     ),
-    waitForArrival(sink, messages).then(() => secondsSince(startedAt)),
+    waitForArrival(() => sink.read().messages, messages).then(() => secondsSince(startedAt)),
   ]);
   await server.settle(sentBefore + messages);
   const cpuAfter = readCpuSeconds(server, sink);
@@ -107,12 +107,12 @@ async function measureLoad(
 }
 
 /** @throws when nothing more arrives */
-async function waitForArrival(sink: SmtpSink, messages: number): Promise<void> {
+async function waitForArrival(count: () => number, messages: number): Promise<void> {
   let arrived = 0;
   let lastArrivalAt = performance.now();
   while (arrived < messages) {
     await sleep(POLL_MS);
-    const now = sink.read().messages;
+    const now = count();
     if (now > arrived) lastArrivalAt = performance.now();
     else if (secondsSince(lastArrivalAt) > STALL_SECONDS)
       throw new Error(`${arrived} of ${messages} arrived`);
