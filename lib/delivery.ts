@@ -13,6 +13,8 @@ export interface MessageIdentity {
   domain: string;
   /** 0 (first) to 9; 5 where nothing is said. */
   priority?: number;
+  /** What the application calls it by. */
+  tags?: string[];
 }
 
 /** Set on a claimed delivery by the queue. */

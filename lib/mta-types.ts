@@ -57,7 +57,19 @@ export interface DeliveryError extends Error {
   mxHost?: string;
 }
 
+/** A session of the intake's smtp-server. */
+export interface SmtpConnection {
+  session: { envelope: { mailFrom: unknown } };
+  send(code: number, text: string): void;
+  close(): void;
+}
+
+export interface SmtpInterface {
+  server: { connections: Set<SmtpConnection> };
+}
+
 export interface Plugin {
+  addHook(name: 'smtp:init', hook: (smtp: SmtpInterface) => Promise<void>): void;
   addHook(
     name: 'smtp:auth',
     hook: (auth: { username: string; password: string }, session: Session) => Promise<void>,

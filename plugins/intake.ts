@@ -1,8 +1,8 @@
 /**
  * intake: who may hand mail to the mta, and which message it is.
  *
- * Only the worker, with its password, over loopback. It puts three header fields on top of each message that say which
- * message of the api this is; they become the message's identity and are removed. Mail without them is refused: what
+ * Only the worker, with its password, over loopback. It puts header fields on top of each message that say which message
+ * of the api this is; they become the message's identity and are removed. Mail without them is refused: what
  * cannot be reported on is not sent. The same message handed over twice is queued once (mta/queue/intake.ts).
  *
  * Trusts: the worker, once it has authenticated. Never: takes an identity from a message of anybody else.
@@ -10,7 +10,7 @@
  */
 
 import type { MessageIdentity } from '../lib/delivery.ts';
-import type { Headers, Plugin } from '../lib/mta-types.ts';
+import type { Headers, Plugin, SmtpInterface } from '../lib/mta-types.ts';
 import { guard, HookRefusal, pluginContext } from '../lib/plugin.ts';
 import { isSameSecret } from '../lib/secrets.ts';
 
@@ -18,6 +18,7 @@ export const title = 'intake';
 
 export const INTAKE_USER = 'worker';
 
+const FIELDS = ['message', 'organization', 'domain', 'priority', 'tags'];
 /** RFC 5321 6.3: at least 100. */
 const MAX_HOPS = 100;
 
@@ -34,6 +35,10 @@ export const replies = {
 
 export async function init(plugin: Plugin): Promise<void> {
   const { settings, log } = pluginContext();
+  plugin.addHook(
+    'smtp:init',
+    guard('smtp:init', log, ({ server }) => closeIdleAtShutdown(server)),
+  );
   plugin.addHook(
     'smtp:auth',
     guard('smtp:auth', log, ({ username, password }) => {
@@ -59,14 +64,37 @@ export async function init(plugin: Plugin): Promise<void> {
   );
 }
 
+/**
+ * ZoneMTA waits for the intake's sessions to end before it stops. The worker keeps its connections: those that are in no
+ * transaction are ended here, and it opens others when the mta is back.
+ */
+function closeIdleAtShutdown({ connections }: SmtpInterface['server']): void {
+  process.on('message', (message) => {
+    if (typeof message !== 'object' || message === null || !('shutdown' in message)) return;
+    for (const connection of [...connections]) {
+      if (connection.session.envelope.mailFrom) continue;
+      connection.send(421, '4.3.2 The service is stopping');
+      connection.close();
+    }
+  });
+}
+
 /** Reads the identity and removes its fields; undefined when it is not complete. */
 export function takeIdentity(headers: Headers): MessageIdentity | undefined {
   const messageId = readInteger(headers.getFirst('x-postern-message'));
   const organizationId = readInteger(headers.getFirst('x-postern-organization'));
   const domain = /^[a-z0-9._-]{1,253}$/.exec(headers.getFirst('x-postern-domain').trim())?.[0];
-  for (const name of ['message', 'organization', 'domain']) headers.remove(`x-postern-${name}`);
+  const priority = /^[0-9]$/.exec(headers.getFirst('x-postern-priority').trim())?.[0];
+  const tags = readTags(headers.getFirst('x-postern-tags'));
+  for (const name of FIELDS) headers.remove(`x-postern-${name}`);
   if (messageId === undefined || organizationId === undefined || domain === undefined) return undefined;
-  return { messageId, organizationId, domain };
+  return {
+    messageId,
+    organizationId,
+    domain,
+    ...(priority && { priority: Number(priority) }),
+    ...(tags && { tags }),
+  };
 }
 
 function countHops(headers: Headers): number {
@@ -76,4 +104,15 @@ function countHops(headers: Headers): number {
 function readInteger(text: string): number | undefined {
   const value = /^\s*(\d{1,15})\s*$/.exec(text)?.[1];
   return value === undefined ? undefined : Number(value);
+}
+
+/** A JSON array of strings in base64, as a tag may hold any character. */
+function readTags(text: string): string[] | undefined {
+  if (!text.trim()) return undefined;
+  try {
+    const tags: unknown = JSON.parse(Buffer.from(text, 'base64').toString());
+    return Array.isArray(tags) && tags.every((tag) => typeof tag === 'string') ? tags : undefined;
+  } catch {
+    return undefined; // tags help to find mail, they do not decide about it
+  }
 }

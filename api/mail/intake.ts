@@ -24,6 +24,9 @@ export type HandOverResult =
   /** Not now. */
   | { ok: false; reason: 'unavailable'; text: string };
 
+/** Of 0 to 9; there is no field for it in the send API yet. */
+const PRIORITY = 5;
+
 export interface Intake {
   handOver(consignment: Consignment): Promise<HandOverResult>;
   close(): void;
@@ -74,12 +77,17 @@ export function createIntake({ mta, secrets, worker }: Settings): Intake {
   };
 }
 
-/** The header lines for plugins/intake. They come first, so that nothing in a customer's message can stand in for them. */
-function address({ messageId, organizationId, domain, content }: Consignment): Buffer {
+/**
+ * The header lines for plugins/intake. They come first, and all of them always, so that nothing in a customer's message
+ * can stand in for one.
+ */
+function address({ messageId, organizationId, domain, tags, content }: Consignment): Buffer {
   const head = [
     `X-Postern-Message: ${messageId}`,
     `X-Postern-Organization: ${organizationId}`,
     `X-Postern-Domain: ${domain}`,
+    `X-Postern-Priority: ${PRIORITY}`,
+    `X-Postern-Tags: ${Buffer.from(JSON.stringify(tags)).toString('base64')}`,
     '',
   ];
   return Buffer.concat([Buffer.from(head.join('\r\n')), content]);

@@ -9,6 +9,7 @@ export interface Consignment {
   domain: string;
   envelopeFrom: string;
   recipients: string[];
+  tags: string[];
   content: Buffer;
   createdAt: Date;
 }
@@ -28,6 +29,7 @@ export async function findConsignment(db: Queryable, messageId: number): Promise
             domain.name             as domain,
             message.envelope_from   as "envelopeFrom",
             message.created_at      as "createdAt",
+            message.tags            as tags,
             source.content,
             array(select address from recipients
                    where message_id = message.id and state = 'queued'

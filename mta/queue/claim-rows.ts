@@ -13,6 +13,8 @@ interface ClaimResult {
   priority: number;
   queue_id: string;
   sequence: string;
+  message_id: string;
+  tags: string[];
   recipient: string;
   claim_id: string;
   attempts: number;
@@ -44,6 +46,7 @@ export async function claimRows(
                        and due_at <= now()
                        and claim_id is null
                        and held_at is null
+                       and paused_by is null
                        and expires_at > now()
                      order by due_at
                      limit w.count
@@ -58,8 +61,8 @@ export async function claimRows(
              from picked
             where d.queue_id = picked.queue_id
               and d.sequence = picked.sequence
-        returning d.zone, d.organization_id, d.domain, d.priority, d.queue_id, d.sequence, d.recipient, d.claim_id,
-                  d.attempts, d.deferrals, d.expires_at`,
+        returning d.zone, d.organization_id, d.domain, d.priority, d.queue_id, d.sequence, d.message_id, d.tags,
+                  d.recipient, d.claim_id, d.attempts, d.deferrals, d.expires_at`,
     values: [
       wanted.map((flow) => flow.zone),
       wanted.map((flow) => flow.organizationId),
@@ -77,6 +80,8 @@ export async function claimRows(
     priority: row.priority,
     queueId: row.queue_id,
     sequence: row.sequence,
+    messageId: Number(row.message_id),
+    tags: row.tags,
     recipient: row.recipient,
     claimId: row.claim_id,
     attempts: row.attempts,
@@ -112,7 +117,7 @@ export async function findFlows(pool: pg.Pool): Promise<(FlowKey & { dueAt: numb
     `with recursive flow as (
        (select zone, organization_id, domain, priority, due_at
           from deliveries
-         where claim_id is null and held_at is null
+         where claim_id is null and held_at is null and paused_by is null
          order by zone, organization_id, domain, priority, due_at
          limit 1)
        union all
@@ -123,6 +128,7 @@ export async function findFlows(pool: pg.Pool): Promise<(FlowKey & { dueAt: numb
                 from deliveries
                where claim_id is null
                  and held_at is null
+                 and paused_by is null
                  and (zone, organization_id, domain, priority)
                      > (flow.zone, flow.organization_id, flow.domain, flow.priority)
                order by zone, organization_id, domain, priority, due_at
@@ -151,7 +157,8 @@ export async function findNextDue(pool: pg.Pool, flows: FlowKey[]): Promise<(num
                       and d.domain = w.domain
                       and d.priority = w.priority
                       and claim_id is null
-                      and held_at is null) as due_at
+                      and held_at is null
+                      and paused_by is null) as due_at
              from unnest($1::text[], $2::bigint[], $3::text[], $4::smallint[])
                   with ordinality as w (zone, organization_id, domain, priority, number)
             order by w.number`,

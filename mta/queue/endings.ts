@@ -5,6 +5,7 @@
  */
 import type pg from 'pg';
 import type { DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
+import { nextLane } from './counters.ts';
 import { inTransaction } from './database.ts';
 
 interface EndingOf {
@@ -75,6 +76,11 @@ async function finishSingle(db: Pick<pg.Pool, 'query'>, endings: Finish[]): Prom
            insert into delivery_events (id, event)
            select e.id, e.event from ending e join gone on gone.id = e.id order by e.number
          ),
+         counted as (
+           insert into queue_counters (name, lane, value)
+           select e.type, $8::integer, count(*) from ending e join gone on gone.id = e.id group by e.type order by e.type
+           on conflict (name, lane) do update set value = queue_counters.value + excluded.value
+         ),
          removed as (
            delete from messages m using gone where m.id = gone.queue_id returning m.id, m.chunks
          ),
@@ -82,7 +88,7 @@ async function finishSingle(db: Pick<pg.Pool, 'query'>, endings: Finish[]): Prom
            delete from message_chunks c using removed where removed.chunks > 0 and c.queue_id = removed.id
          )
     select id from gone`,
-    values: valuesOf(endings),
+    values: [...valuesOf(endings), nextLane()],
   });
   return rows.map((row) => row.id);
 }
@@ -105,9 +111,14 @@ async function finishShared(client: pg.ClientBase, endings: Finish[]): Promise<s
          reported as (
            insert into delivery_events (id, event)
            select e.id, e.event from ending e join gone on gone.id = e.id order by e.number
+         ),
+         counted as (
+           insert into queue_counters (name, lane, value)
+           select e.type, $8::integer, count(*) from ending e join gone on gone.id = e.id group by e.type order by e.type
+           on conflict (name, lane) do update set value = queue_counters.value + excluded.value
          )
     select id from gone`,
-    values: valuesOf(endings),
+    values: [...valuesOf(endings), nextLane()],
   });
   await removeFinishedMessages(client, queueIds);
   return rows.map((row) => row.id);
@@ -123,7 +134,7 @@ async function defer(db: Pick<pg.Pool, 'query'>, endings: Defer[]): Promise<stri
               set due_at = l.due_at, deferrals = d.deferrals + 1, last_response = l.response,
                   claim_id = null, claimed_by = null, claimed_until = null
              from ending e
-             join unnest($1::uuid[], $7::timestamptz[], $8::text[]) as l (id, due_at, response) on l.id = e.id
+             join unnest($1::uuid[], $8::timestamptz[], $9::text[]) as l (id, due_at, response) on l.id = e.id
             where d.queue_id = e.queue_id
               and d.sequence = e.sequence
               and d.claim_id = e.claim_id
@@ -152,7 +163,7 @@ async function hold(db: Pick<pg.Pool, 'query'>, endings: Hold[]): Promise<string
            update deliveries d
               set held_at = now(), held_reason = h.reason, claim_id = null, claimed_by = null, claimed_until = null
              from ending e
-             join unnest($1::uuid[], $7::text[]) as h (id, reason) on h.id = e.id
+             join unnest($1::uuid[], $8::text[]) as h (id, reason) on h.id = e.id
             where d.queue_id = e.queue_id
               and d.sequence = e.sequence
               and d.claim_id = e.claim_id
@@ -171,8 +182,8 @@ async function hold(db: Pick<pg.Pool, 'query'>, endings: Hold[]): Promise<string
 const ENDING_CTE = `
     with ending as (
            select *
-             from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::boolean[], $6::text[])
-                  with ordinality as e (id, queue_id, sequence, claim_id, is_delivered, event, number)
+             from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::boolean[], $6::text[], $7::text[])
+                  with ordinality as e (id, queue_id, sequence, claim_id, is_delivered, event, type, number)
          )`;
 
 function valuesOf(endings: readonly Ending[]): unknown[] {
@@ -183,6 +194,7 @@ function valuesOf(endings: readonly Ending[]): unknown[] {
     endings.map(({ claimId }) => claimId),
     endings.map(({ event }) => event.type === 'delivered'),
     endings.map(({ event }) => JSON.stringify(event)),
+    endings.map(({ event }) => event.type),
   ];
 }
 

@@ -1,5 +1,6 @@
 /** What ZoneMTA's own HTTP API (loopback) asks of the queue: look, try now, remove. */
 import type pg from 'pg';
+import { countEnded } from './counters.ts';
 import { inTransaction } from './database.ts';
 import { lockMessages, removeFinishedMessages } from './endings.ts';
 import { createEvent, insertEvents } from './events.ts';
@@ -153,6 +154,7 @@ export async function removeDeliveries(
       ),
     );
     if (events.length > 0) await insertEvents(client, events);
+    await countEnded(client, 'cancelled', rows.length);
     await removeFinishedMessages(client, [id]);
     return rows.length;
   });

@@ -8,6 +8,7 @@
  */
 import type pg from 'pg';
 import type { MessageIdentity } from '../../lib/delivery.ts';
+import { nextLane } from './counters.ts';
 import { isTransient } from './database.ts';
 import type { ClaimedRow } from './rows.ts';
 
@@ -53,6 +54,7 @@ export async function storeMessages(
       deliveries.map((delivery) => delivery.sequence),
       deliveries.map((delivery) => delivery.recipient),
       deliveries.map((delivery) => delivery.domain),
+      nextLane(),
       ...messages.flatMap(messageValues),
     ],
   });
@@ -91,8 +93,8 @@ interface StoredRow {
   expires_at: Date;
 }
 
-const VALUES_PER_MESSAGE = 14;
-const FIRST_VALUE = 5;
+const VALUES_PER_MESSAGE = 15;
+const FIRST_VALUE = 6;
 const statements = new Map<number, string>();
 
 /** One parameter a value, not arrays: bodies travel as bytes only when they are parameters of their own. */
@@ -100,27 +102,27 @@ function statementFor(count: number): string {
   const known = statements.get(count);
   if (known) return known;
   const types = [
-    'text',
-    'bigint',
-    'bigint',
-    'text',
-    'text',
-    'bytea',
-    'integer',
-    'integer',
-    'text',
-    'smallint',
-    'float8',
-    'float8',
-    'text',
-    'float8',
+    ...[
+      'text',
+      'bigint',
+      'bigint',
+      'text',
+      'text',
+      'bytea',
+      'integer',
+      'integer',
+      'text',
+      'smallint',
+      'text[]',
+    ],
+    ...['float8', 'float8', 'text', 'float8'],
   ];
   const rows = Array.from({ length: count }, (_, row) => {
     const first = FIRST_VALUE + row * VALUES_PER_MESSAGE;
     return `(${types.map((type, index) => `$${first + index}::${type}`).join(', ')})`;
   });
   const text = `
-    with given (id, message_id, organization_id, domain, envelope, body, chunks, recipients, zone, priority,
+    with given (id, message_id, organization_id, domain, envelope, body, chunks, recipients, zone, priority, tags,
                 due_seconds, lifetime_seconds, claimed_by, lease_seconds) as (
            values ${rows.join(', ')}
          ),
@@ -136,19 +138,28 @@ function statementFor(count: number): string {
                   now() + make_interval(secs => lifetime_seconds)
              from given
              join fresh on fresh.queue_id = given.id
+         ),
+         queued as (
+           insert into deliveries (queue_id, sequence, message_id, zone, organization_id, recipient, domain, priority,
+                                   tags, due_at, expires_at, attempts, claim_id, claimed_by, claimed_until)
+           select r.queue_id, r.sequence, g.message_id, g.zone, g.organization_id, r.recipient, r.domain, g.priority,
+                  g.tags, greatest(now(), to_timestamp(g.due_seconds)),
+                  now() + make_interval(secs => g.lifetime_seconds),
+                  case when g.claimed_by is null then 0 else 1 end,
+                  case when g.claimed_by is not null then nextval('claim_ids') end,
+                  g.claimed_by,
+                  case when g.claimed_by is not null then now() + make_interval(secs => g.lease_seconds) end
+             from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as r (queue_id, sequence, recipient, domain)
+             join given g on g.id = r.queue_id
+             join fresh f on f.queue_id = r.queue_id
+           returning queue_id, sequence, recipient, domain, claim_id, expires_at
+         ),
+         counted as (
+           insert into queue_counters (name, lane, value)
+           select 'accepted', $5::integer, count(*) from queued having count(*) > 0
+           on conflict (name, lane) do update set value = queue_counters.value + excluded.value
          )
-    insert into deliveries (queue_id, sequence, zone, organization_id, recipient, domain, priority, due_at, expires_at,
-                            attempts, claim_id, claimed_by, claimed_until)
-    select r.queue_id, r.sequence, g.zone, g.organization_id, r.recipient, r.domain, g.priority,
-           greatest(now(), to_timestamp(g.due_seconds)), now() + make_interval(secs => g.lifetime_seconds),
-           case when g.claimed_by is null then 0 else 1 end,
-           case when g.claimed_by is not null then nextval('claim_ids') end,
-           g.claimed_by,
-           case when g.claimed_by is not null then now() + make_interval(secs => g.lease_seconds) end
-      from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as r (queue_id, sequence, recipient, domain)
-      join given g on g.id = r.queue_id
-      join fresh f on f.queue_id = r.queue_id
-    returning queue_id, sequence, recipient, domain, claim_id, expires_at`;
+    select * from queued`;
   statements.set(count, text);
   return text;
 }
@@ -166,6 +177,7 @@ function messageValues(message: NewMessage): unknown[] {
     envelope.to.length,
     zone,
     identity.priority ?? DEFAULT_PRIORITY,
+    identity.tags ?? [],
     (envelope.deferDelivery ?? 0) / 1000,
     lifetimeSeconds,
     claim?.instanceId ?? null,
@@ -197,6 +209,8 @@ function toClaimedRow({ identity, zone }: NewMessage, row: StoredRow): ClaimedRo
     priority: identity.priority ?? DEFAULT_PRIORITY,
     queueId: row.queue_id,
     sequence: row.sequence,
+    messageId: identity.messageId,
+    tags: identity.tags ?? [],
     recipient: row.recipient,
     claimId: row.claim_id,
     attempts: 1,

@@ -5,6 +5,7 @@
 import type pg from 'pg';
 import type { Logger } from '../../lib/log.ts';
 import type { Claims } from './claims.ts';
+import { countEnded } from './counters.ts';
 import { inTransaction } from './database.ts';
 import { lockMessages, removeFinishedMessages } from './endings.ts';
 import { createEvent, insertEvents } from './events.ts';
@@ -146,6 +147,7 @@ export async function expireDeliveries(pool: pg.Pool, instanceId: string): Promi
         client,
         ended.map((row) => expiredEvent(row, instanceId)),
       );
+    await countEnded(client, 'expired', ended.length);
     await removeFinishedMessages(client, queueIds);
     return ended.length;
   });

@@ -14,6 +14,9 @@ export interface FlowKey {
 export interface ClaimedRow extends FlowKey {
   queueId: string;
   sequence: string;
+  /** The api's id */
+  messageId: number;
+  tags: string[];
   recipient: string;
   claimId: string;
   attempts: number;

@@ -139,7 +139,7 @@ describe('the hand-over to the mta', () => {
     'a message of 3 MB': `Subject: x\r\n\r\n${'.0123456789\r\n'.repeat(250_000)}`,
   };
   for (const [what, content] of Object.entries(bodies)) {
-    it(`hands over the stored bytes, behind its own three header lines: ${what}`, async () => {
+    it(`hands over the stored bytes, behind its own header lines: ${what}`, async () => {
       const id = await accept(content);
 
       assert.equal(await run(id), 'accepted');
@@ -147,7 +147,13 @@ describe('the hand-over to the mta', () => {
       assert.deepEqual(sink.received[0]?.raw.split('\r\n').slice(0, 2), head);
       assert.equal(
         sink.received[0]?.raw,
-        [...head, `X-Postern-Domain: ${tenant.domain}`, content].join('\r\n'),
+        [
+          ...head,
+          `X-Postern-Domain: ${tenant.domain}`,
+          'X-Postern-Priority: 5',
+          'X-Postern-Tags: W10=', // []
+          content,
+        ].join('\r\n'),
       );
     });
   }

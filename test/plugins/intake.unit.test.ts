@@ -29,6 +29,16 @@ describe('intake', () => {
     assert.deepEqual(fields, { subject: 'Hi' });
   });
 
+  it('takes priority and tags where they are valid', () => {
+    const tags = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64');
+    const take = (fields: Record<string, string>) => takeIdentity(headersOf({ ...complete, ...fields }));
+
+    const given = take({ 'x-postern-priority': '0', 'x-postern-tags': tags(['a', 'ü\n']) });
+    assert.deepEqual([given?.priority, given?.tags], [0, ['a', 'ü\n']]);
+    const invalid = take({ 'x-postern-priority': '10', 'x-postern-tags': tags({ a: 1 }) });
+    assert.deepEqual([invalid?.priority, invalid?.tags], [undefined, undefined]);
+  });
+
   for (const [name, value] of [
     ['x-postern-message', ''],
     ['x-postern-message', '1e3'],

@@ -16,7 +16,7 @@ export async function createQueueDatabase(prefix: string): Promise<TestDatabase>
 }
 
 export async function emptyQueue({ pool }: TestDatabase): Promise<void> {
-  await pool.query('truncate messages, message_chunks, deliveries, delivery_events');
+  await pool.query('truncate messages, message_chunks, deliveries, delivery_events, queue_counters');
 }
 
 let count = 0;

@@ -30,11 +30,13 @@ create sequence claim_ids;
 create table deliveries (
   queue_id        text        not null references messages (id),
   sequence        text        not null,                    -- '001', hex, as ZoneMTA counts
+  message_id      bigint      not null,
   zone            text        not null,
   organization_id bigint      not null,
   recipient       text        not null,
   domain          text        not null,                    -- of the recipient
   priority        smallint    not null default 5 check (priority between 0 and 9),
+  tags            text[]      not null default '{}',
   due_at          timestamptz not null default now(),
   expires_at      timestamptz not null,
   attempts        integer     not null default 0,          -- counted at the claim
@@ -45,6 +47,7 @@ create table deliveries (
   claimed_until   timestamptz,
   held_at         timestamptz,
   held_reason     text,
+  paused_by       bigint,                                  -- the pause that it waits for
   created_at      timestamptz not null default now(),
   primary key (queue_id, sequence),
   check ((claim_id is null) = (claimed_until is null)),
@@ -53,7 +56,7 @@ create table deliveries (
 
 -- A flow: what one organization sends to one destination at one priority, in the order it is due.
 create index deliveries_flow    on deliveries (zone, organization_id, domain, priority, due_at)
-                                where claim_id is null and held_at is null;
+                                where claim_id is null and held_at is null and paused_by is null;
 create index deliveries_expired on deliveries (expires_at)    where claim_id is null;
 create index deliveries_claimed on deliveries (claimed_until) where claim_id is not null;
 
@@ -73,6 +76,15 @@ create table delivery_events (
   parked_reason text,
   created_at    timestamptz not null default now()
 );
+
+-- What has gone through the queue since it was made, counted in the transactions that did it. One row a lane: processes
+-- that commit at the same time do not wait for each other. accepted = the others + count(deliveries), always.
+create table queue_counters (
+  name  text   not null,                                   -- accepted, or the type of the event that ended a delivery
+  lane  integer not null,
+  value bigint not null,
+  primary key (name, lane)
+) with (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 -- Inserts and deletes are all that a queue does: vacuum early, by count rather than by share, and without pauses.
 alter table messages        set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);

@@ -11,6 +11,7 @@ function row(changes: Partial<ClaimedRow> = {}): ClaimedRow {
   return {
     ...{ zone: 'default', organizationId: 1, domain: 'one.test', priority: 5 },
     ...{ queueId: `q${number}`, sequence: '001', recipient: 'r@one.test', claimId: String(number) },
+    ...{ messageId: number, tags: [] },
     ...{ attempts: 1, deferrals: 0, expiresAt: NOW * 2 },
     ...changes,
   };
