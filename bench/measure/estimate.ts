@@ -1,5 +1,5 @@
 /** How long bench/throughput will take: from what it measured on a small machine (2 cores), rounded down. */
-import type { MailServer } from '../servers/mail-server.ts';
+import type { ServerName } from '../servers/contestants.ts';
 import type { Load } from '../world/smtp-source.ts';
 
 const START_SECONDS = { postern: 8, postfix: 4 } as const;
@@ -8,10 +8,10 @@ const USUAL_RATE = { postern: 300, postfix: 150 } as const;
 
 export function estimateSeconds(
   loads: readonly Load[],
-  servers: readonly MailServer['name'][],
+  servers: readonly ServerName[],
   runs: number,
 ): number {
-  const one = (load: Load, server: MailServer['name']) =>
+  const one = (load: Load, server: ServerName) =>
     START_SECONDS[server] + (load.messages / USUAL_RATE[server]) * slowdown(load);
   return loads
     .flatMap((load) => servers.map((server) => one(load, server) * runs))

@@ -1,10 +1,8 @@
 /** The results of bench/throughput, for people. */
-import type { MailServer } from '../servers/mail-server.ts';
+import type { ServerName } from '../servers/contestants.ts';
 import type { Load } from '../world/smtp-source.ts';
 import { type Summary, summarize } from './statistics.ts';
 import type { RunResult } from './throughput-run.ts';
-
-type ServerName = MailServer['name'];
 
 /** One kind of load, and the runs of each mail server under it. */
 export interface Cell {

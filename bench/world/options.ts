@@ -1,6 +1,11 @@
 /** How the options of the benchmarks are read. */
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Override } from '../servers/installation.ts';
+
+/** `--only postern` */
+export function onlyOption(): Option {
+  return new Option('--only <server>', 'measure one of them').choices(['postern', 'postfix']);
+}
 
 /** `1,20` */
 export function readList(text: string): number[] {
