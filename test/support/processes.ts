@@ -31,7 +31,11 @@ export async function findPid(name: string): Promise<number> {
 
 /** A child of the mta, by its role in ZoneMTA. */
 export async function findMtaChild(role: 'receiver' | 'sender'): Promise<number> {
-  const parent = await findPid('mta');
+  return findChildOf(await findPid('mta'), role);
+}
+
+/** A child of an mta whose pid is known. */
+export function findChildOf(parent: number, role: 'receiver' | 'sender'): number {
   const pid = listProcesses().find(
     (candidate) => parentOf(candidate) === parent && titleOf(candidate).includes(role),
   );
