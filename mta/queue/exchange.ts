@@ -43,6 +43,8 @@ export class Exchange {
   readonly #waiting: Give[] = [];
   readonly #endings: Group<EndingReport, boolean>;
   readonly #bodies = new Map<string, { bytes: Buffer; uses: number }>();
+  /** Messages whose bodies turned out to be unreadable while they were sent, with the reason. */
+  readonly #unreadable = new Map<string, string>();
   /** ZoneMTA remembers destinations that could not be reached, for a while. */
   readonly #cache = createTtlCache();
   #owner = '';
@@ -77,11 +79,21 @@ export class Exchange {
     return this.#bodies.get(queueId)?.bytes;
   }
 
+  noteUnreadable(queueId: string, reason: string): void {
+    this.#unreadable.set(queueId, reason);
+  }
+
+  /** Why the message under way cannot be sent, now or later. */
+  unreadableReason(queueId: string): string | undefined {
+    return this.#unreadable.get(queueId);
+  }
+
   /** Resolves when the ending is committed; it is tried until the database answers. False: it had ended before. */
   async end(ending: Ending, report: Omit<EndedDelivery, 'queueId' | 'sequence'>): Promise<boolean> {
     const { queueId, sequence } = ending;
     const isEnded = await this.#endings.add({ ending, report: { ...report, queueId, sequence } });
     this.#dropBody(queueId);
+    this.#unreadable.delete(queueId);
     return isEnded;
   }
 

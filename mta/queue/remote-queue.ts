@@ -66,7 +66,13 @@ class RemoteQueue {
 
   retrieve(id: string): Readable {
     const bytes = this.exchange?.bodyOf(id);
-    return bytes ? bodyInMemory(bytes) : storedBody(this.#context.pool, id, this.#context.log);
+    if (bytes) return bodyInMemory(bytes);
+    const body = storedBody(this.#context.pool, id, this.#context.log);
+    // Before ZoneMTA's own listener: it is about to defer the delivery, which another try cannot cure (DU-8).
+    body.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') this.exchange?.noteUnreadable(id, error.message);
+    });
+    return body;
   }
 
   generateId(callback: Callback): void {

@@ -44,6 +44,11 @@ class PosternSender extends zoneMtaSender() {
     bounce: { category?: string },
     callback: Callback,
   ): void {
+    const reason = this.#exchange.unreadableReason(delivery.id);
+    if (reason !== undefined) {
+      this.#end(delivery, { type: 'held', response: reason }, callback);
+      return;
+    }
     const dueAt = nextAttemptAt(
       { deferrals: delivery._deferred?.count ?? 0, expiresAt: delivery.claim.expiresAt, now: Date.now() },
       queueContext().settings.queue.retryDelaysSeconds,
@@ -74,6 +79,7 @@ function createEnding(delivery: SenderDelivery, details: EventDetails): Ending {
   const event = createEvent(source, { ...details, facts });
   const key = { queueId, sequence, claimId: claim.id, event };
   const dueAt = details.nextAttemptAt;
+  if (details.type === 'held') return { kind: 'hold', ...key, reason: details.response ?? '' };
   return dueAt ? { kind: 'defer', ...key, dueAt } : { kind: 'finish', ...key, recipients: claim.recipients };
 }
 
