@@ -70,6 +70,8 @@ type Sections = Record<string, Record<string, unknown>>;
 export interface WorldOptions {
   /** Settings that differ from the defaults. */
   sections?: Sections;
+  /** For the environment of its processes. */
+  variables?: Record<string, string>;
   /** In place of a database of the shared Postgres; the world drops it. */
   database?: TestDatabase;
 }
@@ -107,7 +109,8 @@ export async function createMtaWorld(prefix: string, options: WorldOptions = {})
     );
   };
   const settings = await write('first');
-  const mta = createMtaProcess(settings);
+  const variables = options.variables ?? {};
+  const mta = createMtaProcess(settings, variables);
   // Keys are cached in a Redis that others use too.
   const domain = `${prefix.replaceAll('_', '-')}-${randomBytes(4).toString('hex')}.test`;
   let messages = 0;
@@ -126,7 +129,7 @@ export async function createMtaWorld(prefix: string, options: WorldOptions = {})
       return { messageId, domain, to: [`r${messageId}@one.test`], body: `Hello ${messageId}`, ...changes };
     },
     async startSecond() {
-      const child = spawnMta(await write(`second-${seconds.length}`));
+      const child = spawnMta(await write(`second-${seconds.length}`), variables);
       seconds.push(child);
       return child;
     },
@@ -192,19 +195,19 @@ async function findFreePorts(count: number): Promise<number[]> {
   return [...ports];
 }
 
-function spawnMta({ directory }: Settings): ChildProcess {
+function spawnMta({ directory }: Settings, variables: Record<string, string>): ChildProcess {
   const log = openSync(join(directory, 'mta.log'), 'a');
   const { PATH = '' } = process.env;
   const child = spawn(nodeBinary, [join(projectRoot, 'mta/start.ts')], {
     cwd: projectRoot,
-    env: { PATH, POSTERN_DIRECTORY: directory, NODE_ENV: 'production' },
+    env: { PATH, POSTERN_DIRECTORY: directory, NODE_ENV: 'production', ...variables },
     stdio: ['ignore', log, log],
   });
   closeSync(log);
   return child;
 }
 
-function createMtaProcess(settings: Settings): MtaProcess {
+function createMtaProcess(settings: Settings, variables: Record<string, string>): MtaProcess {
   let child: ChildProcess | undefined;
 
   const pidOf = () => {
@@ -235,7 +238,7 @@ function createMtaProcess(settings: Settings): MtaProcess {
     },
     async start() {
       if (isRunning()) return;
-      child = spawnMta(settings);
+      child = spawnMta(settings, variables);
       await waitUntilReady();
     },
     async kill(role) {
