@@ -74,10 +74,10 @@ describe('mta and crashes', function () {
     const lock = await lockTable(world.database, 'intakes');
     await fourth.begin(uncommitted);
     fourth.write(`${format(uncommitted)}\r\n.\r\n`);
-    const [backend] = await lock.waitForWaiters(1);
+    const [backend] = await lock.waitForWaiters('insert into intakes', 1);
     await fifth.begin(committed);
     fifth.write(`${format(committed)}\r\n.\r\n`);
-    await lock.waitForWaiters(2);
+    await lock.waitForWaiters('insert into intakes', 2);
 
     await world.mta.kill('receiver');
 
@@ -124,7 +124,7 @@ describe('mta and crashes', function () {
     );
     const lock = await lockTable(world.database, 'delivery_events');
     await send(acknowledged);
-    const [ending] = await lock.waitForWaiters(1); // the remote's 250 has come, and is not committed
+    const [ending] = await lock.waitForWaiters('insert into delivery_events', 1); // the remote's 250 has come, and is not committed
     assert.equal(world.sink.copies(recipientOf(acknowledged)), 1);
 
     await world.mta.kill('sender');

@@ -4,8 +4,8 @@ import { waitFor } from './mail.ts';
 import type { TestDatabase } from './postgres.ts';
 
 export interface TableLock {
-  /** Backends that wait, longest first, once there are so many. */
-  waitForWaiters(count: number): Promise<number[]>;
+  /** Backends whose statement contains `part` and waits, longest first, once there are so many. */
+  waitForWaiters(part: string, count: number): Promise<number[]>;
   /** Undoes what the backend was about to do. */
   terminate(backend: number): Promise<void>;
   release(): Promise<void>;
@@ -17,15 +17,15 @@ export async function lockTable({ pool }: TestDatabase, table: string): Promise<
   await client.query('begin');
   await client.query(`lock table ${table} in exclusive mode`);
   return {
-    waitForWaiters: (count) =>
+    waitForWaiters: (part, count) =>
       waitFor(`${count} statements to wait for ${table}`, async () => {
         const { rows } = await pool.query<{ pid: number }>(
           `select distinct l.pid, a.query_start
              from pg_locks l
              join pg_stat_activity a on a.pid = l.pid
-            where not l.granted and l.relation = $1::regclass
+            where not l.granted and l.relation = $1::regclass and position($2 in a.query) > 0
             order by a.query_start`,
-          [table],
+          [table, part],
         );
         return rows.length >= count ? rows.map(({ pid }) => pid) : undefined;
       }),
