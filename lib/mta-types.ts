@@ -62,10 +62,15 @@ export interface SmtpConnection {
   session: { envelope: { mailFrom: unknown } };
   send(code: number, text: string): void;
   close(): void;
+  /** Sends the greeting. */
+  connectionReady(): void;
 }
 
 export interface SmtpInterface {
-  server: { connections: Set<SmtpConnection> };
+  server: {
+    connections: Set<SmtpConnection>;
+    connect(socket: unknown, options: unknown): void;
+  };
 }
 
 export interface Plugin {

@@ -10,9 +10,10 @@
  */
 
 import type { MessageIdentity } from '../lib/delivery.ts';
-import type { Headers, Plugin, SmtpInterface } from '../lib/mta-types.ts';
+import type { Headers, Plugin } from '../lib/mta-types.ts';
 import { guard, HookRefusal, pluginContext } from '../lib/plugin.ts';
 import { isSameSecret } from '../lib/secrets.ts';
+import { prepareIntake } from '../lib/smtp-intake.ts';
 
 export const title = 'intake';
 
@@ -37,7 +38,7 @@ export async function init(plugin: Plugin): Promise<void> {
   const { settings, log } = pluginContext();
   plugin.addHook(
     'smtp:init',
-    guard('smtp:init', log, ({ server }) => closeIdleAtShutdown(server)),
+    guard('smtp:init', log, ({ server }) => prepareIntake(server)),
   );
   plugin.addHook(
     'smtp:auth',
@@ -62,21 +63,6 @@ export async function init(plugin: Plugin): Promise<void> {
       envelope.postern = identity;
     }),
   );
-}
-
-/**
- * ZoneMTA waits for the intake's sessions to end before it stops. The worker keeps its connections: those that are in no
- * transaction are ended here, and it opens others when the mta is back.
- */
-function closeIdleAtShutdown({ connections }: SmtpInterface['server']): void {
-  process.on('message', (message) => {
-    if (typeof message !== 'object' || message === null || !('shutdown' in message)) return;
-    for (const connection of [...connections]) {
-      if (connection.session.envelope.mailFrom) continue;
-      connection.send(421, '4.3.2 The service is stopping');
-      connection.close();
-    }
-  });
 }
 
 /** Reads the identity and removes its fields; undefined when it is not complete. */

@@ -4,12 +4,17 @@
  */
 import type { Plugin } from '../../lib/mta-types.ts';
 import { guard, pluginContext } from '../../lib/plugin.ts';
+import { prepareIntake } from '../../lib/smtp-intake.ts';
 import { SENDER_DOMAIN } from '../world/names.ts';
 
 export const title = 'bench-intake';
 
 export async function init(plugin: Plugin): Promise<void> {
   let number = Date.now() * 100; // above those of an earlier start, below 2^48 (lib/return-path.ts)
+  plugin.addHook(
+    'smtp:init',
+    guard('smtp:init', pluginContext().log, ({ server }) => prepareIntake(server)),
+  );
   plugin.addHook(
     'message:headers',
     guard('message:headers', pluginContext().log, (envelope) => {
