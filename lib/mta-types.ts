@@ -67,6 +67,8 @@ export interface SmtpConnection {
 }
 
 export interface SmtpInterface {
+  /** To the master */
+  sendCommand(command: unknown, callback: (error: unknown, result?: unknown) => void): void;
   server: {
     connections: Set<SmtpConnection>;
     connect(socket: unknown, options: unknown): void;

@@ -1,12 +1,31 @@
 /** What a server for the public does, and one that only the worker speaks to on loopback does not. */
+import { createRequire } from 'node:module';
 import type { SmtpInterface } from './mta-types.ts';
 
 type Server = SmtpInterface['server'];
 
+const SeqIndex = createRequire(import.meta.url)('@zone-eu/seq-index') as new (
+  id: number,
+) => { get(): string };
+
 /** For the hook smtp:init of the intake's plugin. */
-export function prepareIntake(server: Server): void {
-  greetAtOnce(server);
-  closeIdleAtShutdown(server);
+export function prepareIntake(smtp: SmtpInterface): void {
+  numberMessagesHere(smtp);
+  greetAtOnce(smtp.server);
+  closeIdleAtShutdown(smtp.server);
+}
+
+/**
+ * ZoneMTA asks the master for each message's queue id. They are made of the time and a suffix of the process: this one
+ * can make them as well.
+ */
+function numberMessagesHere(smtp: SmtpInterface): void {
+  const sendCommand = smtp.sendCommand.bind(smtp);
+  const ids = new SeqIndex(process.pid);
+  smtp.sendCommand = (command, callback) => {
+    if (command === 'INDEX') callback(null, ids.get());
+    else sendCommand(command, callback);
+  };
 }
 
 /** smtp-server keeps a client waiting for 100 ms, to catch spammers that talk first. The worker is none. */

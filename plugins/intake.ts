@@ -36,10 +36,7 @@ export const replies = {
 
 export async function init(plugin: Plugin): Promise<void> {
   const { settings, log } = pluginContext();
-  plugin.addHook(
-    'smtp:init',
-    guard('smtp:init', log, ({ server }) => prepareIntake(server)),
-  );
+  plugin.addHook('smtp:init', guard('smtp:init', log, prepareIntake));
   plugin.addHook(
     'smtp:auth',
     guard('smtp:auth', log, ({ username, password }) => {

@@ -17,10 +17,10 @@ import { createDeliveryEvents, type DeliveryEvent } from '../lib/rpc/contracts/d
 
 export const title = 'status';
 
-const BATCH = 200;
+const BATCH = 500;
 const LOOK_EVERY_MS = 1_000;
 /** Under load events are gathered for this long: one request of many costs little more than one of one. */
-const PAUSE_MS = 50;
+const PAUSE_MS = 100;
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5_000;
 

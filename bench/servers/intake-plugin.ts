@@ -11,10 +11,7 @@ export const title = 'bench-intake';
 
 export async function init(plugin: Plugin): Promise<void> {
   let number = Date.now() * 100; // above those of an earlier start, below 2^48 (lib/return-path.ts)
-  plugin.addHook(
-    'smtp:init',
-    guard('smtp:init', pluginContext().log, ({ server }) => prepareIntake(server)),
-  );
+  plugin.addHook('smtp:init', guard('smtp:init', pluginContext().log, prepareIntake));
   plugin.addHook(
     'message:headers',
     guard('message:headers', pluginContext().log, (envelope) => {

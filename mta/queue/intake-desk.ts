@@ -5,12 +5,13 @@
  * a convenience, not a promise: rows that it never hears of are due again when their lease runs out, and unclaimed ones
  * are found at the next discovery.
  */
+import type pg from 'pg';
 import type { SendCommand } from '../zone-mta.ts';
 import type { IncomingBody } from './bodies.ts';
 import type { QueueContext } from './context.ts';
 import { Group } from './group.ts';
 import { type Envelope, type IntakeOutcome, type NewMessage, recipientDomain, storeEach } from './intake.ts';
-import { type FlowKey, flowId } from './rows.ts';
+import { type ClaimedRow, type FlowKey, flowId } from './rows.ts';
 import { type DueMessage, type FreshMessage, type IntakeState, wire } from './wire.ts';
 
 const DEFAULT_ZONE = 'default';
@@ -20,11 +21,15 @@ const MAX_GROUP_BYTES = 2_097_152;
 /** Two groups at a time: one is being synced to disk while the other is being written. */
 const CONCURRENCY = 2;
 const STATE_MS = 100;
+/** ZoneMTA closes the connection at a frame of more than 3 MiB; a row has less than a kilobyte. */
+const MAX_ROWS_PER_FRAME = 500;
 
 export class IntakeDesk {
   readonly #context: QueueContext;
   readonly #sendCommand: SendCommand;
   readonly #group: Group<NewMessage, IntakeOutcome | Error>;
+  readonly #fresh: ClaimedRow[] = [];
+  readonly #due = new Map<string, FlowKey>();
   #state: IntakeState = { isOpen: false, fullDomains: [] };
   #stateAt = 0;
 
@@ -44,6 +49,10 @@ export class IntakeDesk {
   /** Resolves when the message is committed, or known from before. */
   async accept(id: string, envelope: Envelope, body: IncomingBody): Promise<void> {
     const message = this.#toMessage(id, envelope, body);
+    if (!message) {
+      if (body.kind === 'long') body.client.release(true);
+      throw new Error('the intake plugin has not seen this message');
+    }
     const outcome =
       body.kind === 'long' ? await this.#storeLong(message, body) : await this.#group.add(message);
     if (outcome instanceof Error) throw outcome;
@@ -51,8 +60,8 @@ export class IntakeDesk {
     this.#refreshState();
   }
 
-  #toMessage(id: string, envelope: Envelope, body: IncomingBody): NewMessage {
-    if (!envelope.postern) throw new Error('the intake plugin has not seen this message');
+  #toMessage(id: string, envelope: Envelope, body: IncomingBody): NewMessage | undefined {
+    if (!envelope.postern) return undefined;
     const { instanceId, queue } = this.#context.settings;
     const { isOpen, fullDomains } = this.#state;
     const hasRoom =
@@ -77,7 +86,7 @@ export class IntakeDesk {
   /** In the transaction that its chunks were written in. */
   async #storeLong(
     message: NewMessage,
-    { client }: { client: import('pg').PoolClient },
+    { client }: { client: pg.PoolClient },
   ): Promise<IntakeOutcome | Error> {
     try {
       const [outcome] = await storeEach(client, [message]);
@@ -91,23 +100,33 @@ export class IntakeDesk {
     }
   }
 
-  #tellMaster(message: NewMessage, { claimed }: { claimed: FreshMessage['rows'] }): void {
+  #tellMaster(message: NewMessage, { claimed }: { claimed: ClaimedRow[] }): void {
+    if (this.#fresh.length + this.#due.size === 0) setImmediate(() => this.#announce());
     if (claimed.length > 0) {
-      this.#send(wire.fresh, { rows: claimed } satisfies FreshMessage);
+      this.#fresh.push(...claimed);
       return;
     }
     if (message.envelope.deferDelivery) return; // found when it is due
     const { zone, identity, envelope } = message;
-    const flows = envelope.to.map(
-      (recipient): FlowKey => ({
-        zone,
-        organizationId: identity.organizationId,
-        domain: recipientDomain(recipient),
-        priority: identity.priority ?? DEFAULT_PRIORITY,
-      }),
-    );
-    const distinct = [...new Map(flows.map((flow) => [flowId(flow), flow])).values()];
-    this.#send(wire.due, { flows: distinct } satisfies DueMessage);
+    const { organizationId, priority = DEFAULT_PRIORITY } = identity;
+    for (const recipient of envelope.to) {
+      const flow = { zone, organizationId, domain: recipientDomain(recipient), priority };
+      this.#due.set(flowId(flow), flow);
+    }
+  }
+
+  /** What was committed together is told together. */
+  #announce(): void {
+    while (this.#fresh.length > 0) {
+      const message: FreshMessage = { rows: this.#fresh.splice(0, MAX_ROWS_PER_FRAME) };
+      this.#send(wire.fresh, message);
+    }
+    const flows = [...this.#due.values()];
+    this.#due.clear();
+    while (flows.length > 0) {
+      const message: DueMessage = { flows: flows.splice(0, MAX_ROWS_PER_FRAME) };
+      this.#send(wire.due, message);
+    }
   }
 
   #send(key: string, value: unknown): void {
