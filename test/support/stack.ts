@@ -8,7 +8,7 @@ const port = Type.Integer({ minimum: 1, maximum: 65535 });
 const stackSchema = Type.Object({
   /** Base URL of the api, without /api/v1 */
   api: Type.String(),
-  /** API token of the demo domain: X-Postern-Server-Token, and the SMTP password */
+  /** API token of the demo domain: MailPace-Server-Token, and the SMTP password */
   token: Type.String(),
   organizationToken: Type.String(),
   /** The demo domain */
