@@ -24,6 +24,14 @@ export async function holdInstance(options: InstanceOptions, waitMs = WAIT_MS): 
     application_name: 'postern-mta-lock',
     keepAlive: true,
   });
+  let isHeld = false;
+  // A connection that breaks may say so twice (the server's last words, then its end): listen for as long as it lives.
+  client.on('error', (error) => {
+    if (!isHeld) return; // shows in the query that is under way
+    isHeld = false;
+    options.log.warn({ err: error }, 'instance.lock_lost');
+    void regain(options);
+  });
   await client.connect();
   const deadline = Date.now() + waitMs;
   while (!(await tryLock(client, options.instanceId))) {
@@ -34,10 +42,7 @@ export async function holdInstance(options: InstanceOptions, waitMs = WAIT_MS): 
     options.log.warn({ instanceId: options.instanceId }, 'instance.waiting_for_predecessor');
     await sleep(TRY_EVERY_MS);
   }
-  client.once('error', (error) => {
-    options.log.warn({ err: error }, 'instance.lock_lost');
-    void regain(options);
-  });
+  isHeld = true;
   return client;
 }
 
