@@ -13,7 +13,14 @@ import type { Envelope } from './intake.ts';
 import { IntakeDesk } from './intake-desk.ts';
 import { loadPlugins } from './plugin-gate.ts';
 
-const REFUSAL = '4.3.0 The queue is not available, try again later';
+/** What the worker is told when a message cannot be taken in: it keeps it, and hands it over again. */
+const replies = {
+  unavailable: { code: 451, text: '4.3.0 The queue is not available, try again later' },
+  diskFull: { code: 452, text: '4.3.1 The queue has no space left, try again later' },
+} as const;
+
+/** SQLSTATE disk_full */
+const DISK_FULL = '53100';
 
 class RemoteQueue {
   readonly #context: QueueContext = queueContext();
@@ -39,7 +46,7 @@ class RemoteQueue {
         this.#incoming.set(id, body);
         callback(null, id);
       },
-      (error: Error) => callback(error),
+      (error: Error) => callback(this.#refuse(id, error)),
     );
   }
 
@@ -57,10 +64,7 @@ class RemoteQueue {
     }
     this.#desk.accept(id, envelope, body).then(
       () => callback(null, id),
-      (error: Error) => {
-        this.#context.log.error({ err: error, queueId: id }, 'intake.failed');
-        callback(Object.assign(new Error(REFUSAL), { responseCode: 451 }));
-      },
+      (error: Error) => callback(this.#refuse(id, error)),
     );
   }
 
@@ -85,6 +89,14 @@ class RemoteQueue {
     this.#incoming.delete(id);
     if (body?.kind === 'long') body.client.release(true); // its transaction ends with the connection
     callback(null, true);
+  }
+
+  /** An error with a reply of its own, such as "too large", passes. */
+  #refuse(queueId: string, error: Error & { code?: string; responseCode?: number }): Error {
+    if (error.responseCode !== undefined) return error;
+    this.#context.log.error({ err: error, queueId }, 'intake.failed');
+    const { code, text } = error.code === DISK_FULL ? replies.diskFull : replies.unavailable;
+    return Object.assign(new Error(text), { responseCode: code });
   }
 }
 
