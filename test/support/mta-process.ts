@@ -4,7 +4,7 @@
  * be killed one by one.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,11 +13,11 @@ import { stringify } from 'smol-toml';
 import { readSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
 import { nodeBinary, projectRoot } from '../../deploy/local/installation.ts';
-import { explainTakenPort } from '../../deploy/local/ports.ts';
 import { isAlive, waitUntilGone } from '../../deploy/local/processes.ts';
 import { createLogger } from '../../lib/log.ts';
 import { startDnsServer } from '../../sandbox/dns-server.ts';
 import type { Zone } from '../../sandbox/zone.ts';
+import { findFreePorts } from './free-ports.ts';
 import { type HandOver, IntakeSession } from './intake-session.ts';
 import { waitFor } from './mail.ts';
 import { type MtaApi, startMtaApi } from './mta-api.ts';
@@ -182,17 +182,6 @@ function writeInstallation(
   const result = readSettings({ POSTERN_DIRECTORY: directory });
   if (!result.ok) throw new Error(result.problems.join('; '));
   return result.settings;
-}
-
-/** Below 32768, where Linux begins to hand out ports to outgoing connections. */
-async function findFreePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = randomInt(30_001, 32_767);
-    const reason = await explainTakenPort({ process: 'test', host: LOOPBACK, port, transport: 'tcp' });
-    if (reason === undefined) ports.add(port);
-  }
-  return [...ports];
 }
 
 function spawnMta({ directory }: Settings, variables: Record<string, string>): ChildProcess {

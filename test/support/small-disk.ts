@@ -1,0 +1,59 @@
+/** A disk that is full when a test wants it to be: a tmpfs with the queue's tables on it. Needs root. */
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureAccount } from '../../deploy/local/postgres-location.ts';
+import type { TestDatabase } from './postgres.ts';
+
+const SIZE = '16m';
+const TABLES = ['messages', 'message_chunks', 'deliveries', 'delivery_events', 'intakes'];
+
+export interface SmallDisk {
+  fill(): void;
+  free(): void;
+  /** After the server has ended. */
+  unmount(): void;
+}
+
+export type SmallDiskResult = { ok: true; disk: SmallDisk } | { ok: false; reason: string };
+
+/** Mounts it and moves the tables of the queue there. */
+export async function moveToSmallDisk({ pool }: TestDatabase): Promise<SmallDiskResult> {
+  const account = ensureAccount();
+  if (!account) return { ok: false, reason: 'only root can mount a tmpfs' };
+  const directory = mkdtempSync(join(tmpdir(), 'postern-test-disk-'));
+  const owner = `size=${SIZE},uid=${account.uid},gid=${account.gid},mode=700`;
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', owner, 'postern-test', directory], {
+    encoding: 'utf8',
+  });
+  if (mounted.status !== 0) {
+    rmSync(directory, { recursive: true });
+    return { ok: false, reason: `mount: ${mounted.error?.message ?? mounted.stderr.trim()}` };
+  }
+  await pool.query(`create tablespace small location '${directory}'`);
+  for (const table of TABLES) await pool.query(`alter table ${table} set tablespace small`);
+  const ballast = join(directory, 'ballast');
+  return {
+    ok: true,
+    disk: {
+      fill: () => writeUntilFull(ballast),
+      free: () => rmSync(ballast, { force: true }),
+      unmount() {
+        spawnSync('umount', [directory]);
+        rmSync(directory, { recursive: true, force: true });
+      },
+    },
+  };
+}
+
+function writeUntilFull(file: string): void {
+  const handle = openSync(file, 'a');
+  try {
+    for (const block = Buffer.alloc(65_536); ; ) writeSync(handle, block);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  } finally {
+    closeSync(handle);
+  }
+}
