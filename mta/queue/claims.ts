@@ -45,6 +45,7 @@ export interface EndedDelivery extends RowKey {
 interface ActiveClaim {
   row: ClaimedRow;
   owner: string;
+  /** performance.now(): a clock that is set must not make live claims look old */
   since: number;
 }
 
@@ -115,7 +116,7 @@ export class Claims {
       if (ending.site) this.scheduler.destinations.setSite(row.domain, ending.site);
       this.scheduler.release(row);
       if (ending.dueAt !== undefined) this.scheduler.noteLater(row, ending.dueAt);
-      this.#options.metrics.ended(ending.type, row, Date.now() - claim.since);
+      this.#options.metrics.ended(ending.type, row, performance.now() - claim.since);
       ended.push(row);
     }
     this.#pumpAll(ended);
@@ -145,7 +146,7 @@ export class Claims {
 
   /** Claim ids whose leases are to be renewed. */
   liveClaimIds(): string[] {
-    const oldest = Date.now() - LONGEST_CLAIM_MS;
+    const oldest = performance.now() - LONGEST_CLAIM_MS;
     const active = [...this.#active.values()].filter((claim) => claim.since > oldest);
     return [...active.map(({ row }) => row), ...this.scheduler.waitingRows()].map((row) => row.claimId);
   }
@@ -212,7 +213,7 @@ export class Claims {
     while (rows.length < count) {
       const row = this.scheduler.take(zone, now);
       if (!row) break;
-      this.#active.set(rowKey(row), { row, owner, since: now });
+      this.#active.set(rowKey(row), { row, owner, since: performance.now() });
       rows.push(row);
     }
     return rows;

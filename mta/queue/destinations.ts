@@ -90,7 +90,7 @@ export class Destinations {
 /** Bursts are one second's worth, at least one. */
 function fill(usage: Usage, ratePerSecond: number, now: number): void {
   const burst = Math.max(1, ratePerSecond);
-  usage.tokens = Math.min(burst, usage.tokens + ((now - usage.filledAt) / 1000) * ratePerSecond);
+  usage.tokens = Math.min(burst, usage.tokens + secondsSinceFilled(usage, now) * ratePerSecond);
   usage.filledAt = now;
 }
 
@@ -98,7 +98,13 @@ function nextTokenAt(usage: Usage, { ratePerSecond }: Limit, now: number): numbe
   if (ratePerSecond === undefined) return now;
   const tokens = Math.min(
     Math.max(1, ratePerSecond),
-    usage.tokens + ((now - usage.filledAt) / 1000) * ratePerSecond,
+    usage.tokens + secondsSinceFilled(usage, now) * ratePerSecond,
   );
   return tokens >= 1 ? now : now + ((1 - tokens) / ratePerSecond) * 1000;
+}
+
+/** When the clock was set back it counts from there on. */
+function secondsSinceFilled(usage: Usage, now: number): number {
+  usage.filledAt = Math.min(usage.filledAt, now);
+  return (now - usage.filledAt) / 1000;
 }

@@ -33,9 +33,9 @@ export async function holdInstance(options: InstanceOptions, waitMs = WAIT_MS): 
     void regain(options);
   });
   await client.connect();
-  const deadline = Date.now() + waitMs;
+  const deadline = performance.now() + waitMs;
   while (!(await tryLock(client, options.instanceId))) {
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       await client.end();
       throw new Error(`another mta runs as instance "${options.instanceId}"`);
     }

@@ -135,8 +135,8 @@ export class IntakeDesk {
 
   /** At most ten times a second, and only while mail comes in. */
   #refreshState(): void {
-    if (Date.now() - this.#stateAt < STATE_MS) return;
-    this.#stateAt = Date.now();
+    if (performance.now() - this.#stateAt < STATE_MS) return;
+    this.#stateAt = performance.now();
     this.#sendCommand({ cmd: 'GETCACHE', key: wire.intake }, (error, state) => {
       if (!error && state) this.#state = state as IntakeState;
     });

@@ -44,6 +44,7 @@ export class Scheduler {
   readonly #rateBlocked = new Map<string, { zone: string; domain: string; until: number }>();
   readonly #full = new Set<Flow>();
   #buffered = 0;
+  #tickedAt = 0;
 
   constructor(limitOf: LimitOf) {
     this.destinations = new Destinations(limitOf);
@@ -83,15 +84,18 @@ export class Scheduler {
 
   /** What has become due by now, and whose rate allows more by now. Call it every fraction of a second. */
   tick(now: number): void {
+    // A clock that was set back: what waits for a moment would wait longer by as much. The database says what is due.
+    const isSetBack = now < this.#tickedAt;
+    this.#tickedAt = now;
     for (const flow of this.#timed) {
-      if (flow.nextDueAt > now) continue;
+      if (flow.nextDueAt > now && !isSetBack) continue;
       this.#timed.delete(flow);
       flow.nextDueAt = Number.POSITIVE_INFINITY;
       flow.hasDue = true;
       this.#settle(flow);
     }
     for (const [key, { zone, domain, until }] of this.#rateBlocked) {
-      if (until > now) continue;
+      if (until > now && !isSetBack) continue;
       this.#rateBlocked.delete(key);
       this.#unblock(zone, domain);
     }
