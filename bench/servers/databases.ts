@@ -3,24 +3,29 @@ import { join } from 'node:path';
 import type { Settings } from '../../config/schema.ts';
 import { createDatabases, waitForRedis } from '../../deploy/local/databases.ts';
 import { nodeBinary, projectRoot } from '../../deploy/local/installation.ts';
+import { runProgram } from '../../deploy/local/programs.ts';
 import { findOwnPostgres, findOwnRedisPort } from '../../deploy/local/servers.ts';
 import { type Child, startChild } from '../world/children.ts';
 
 const NEVER = new AbortController().signal;
 
-/** Durable: the program turns fsync and synchronous_commit on. The queue's database is there when it resolves. */
-export async function startPostgres(settings: Settings): Promise<Child> {
-  const server = findOwnPostgres(settings, {});
-  if (!server) throw new Error('the URL of the queue database is not one of loopback');
-  const child = startChild({
+/** Durable: the program turns fsync and synchronous_commit on. */
+export function startPostgres(settings: Settings): Child {
+  return startChild({
     command: nodeBinary,
     parameters: [join(projectRoot, 'deploy/local/postgres.ts')],
     directory: projectRoot,
     variables: { POSTERN_DIRECTORY: settings.directory },
     logFile: join(settings.directory, 'log/postgres.log'),
   });
+}
+
+/** Resolves when Postgres answers, with the queue's tables in it. */
+export async function prepareQueue(settings: Settings): Promise<void> {
+  const server = findOwnPostgres(settings, {});
+  if (!server) throw new Error('the URL of the queue database is not one of loopback');
   await createDatabases(server, NEVER);
-  return child;
+  await runProgram(settings.directory, ['mta/queue/migrate.ts'], NEVER);
 }
 
 export async function startRedis(settings: Settings): Promise<Child> {

@@ -3,15 +3,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Settings } from '../../config/schema.ts';
 import { nodeBinary, projectRoot } from '../../deploy/local/installation.ts';
-import { runProgram } from '../../deploy/local/programs.ts';
-import { createLogger } from '../../lib/log.ts';
-import { startDnsServer } from '../../sandbox/dns-server.ts';
-import { createZone } from '../../sandbox/zone.ts';
-import { readProcesses, selectTree, sumCpuSeconds } from '../measure/processes.ts';
-import { startApi } from '../world/api.ts';
+import { type ProcessFacts, readProcesses, selectTree } from '../measure/processes.ts';
 import { type Child, startChild } from '../world/children.ts';
+import { startSurroundings } from '../world/surroundings.ts';
 import { waitUntil } from '../world/wait.ts';
-import { startPostgres, startRedis } from './databases.ts';
+import { prepareQueue, startPostgres, startRedis } from './databases.ts';
 import type { MailServer } from './mail-server.ts';
 
 const START_TIMEOUT_MS = 60_000;
@@ -31,30 +27,14 @@ export interface Postern extends MailServer {
 
 export async function createPostern(options: PosternOptions): Promise<Postern> {
   const { settings } = options;
-  const { mta, sandbox } = settings;
-  const dns = await startDnsServer({
-    host: sandbox.host,
-    port: sandbox.dnsPort,
-    zone: createZone({
-      hostname: settings.hostname,
-      address: '127.0.0.1',
-      findDkimRecord: async () => ({ ok: false, reason: 'not_found' }),
-    }),
-    log: createLogger('bench', { level: 'error' }),
-  });
-  const api = await startApi({
-    port: settings.api.port,
-    serviceToken: settings.secrets.serviceToken,
-    privateKey: options.privateKey,
-  });
+  const surroundings = await startSurroundings(options);
+  const { events } = surroundings.api;
   let running: Running | undefined;
-  let reportedBefore = 0;
 
   return {
     name: 'postern',
-    intakePort: mta.intakePort,
+    intakePort: settings.mta.intakePort,
     async start() {
-      reportedBefore = api.events.delivered;
       running = await startAll(options);
     },
     async stop() {
@@ -64,10 +44,10 @@ export async function createPostern(options: PosternOptions): Promise<Postern> {
       await running?.postgres.stop('SIGINT');
       running = undefined;
     },
-    readCpuSeconds: () => (running ? readCpuSeconds(running) : {}),
-    settle: (messages) =>
-      waitUntil('all events to be reported', () => api.events.delivered - reportedBefore >= messages),
-    close: async () => void (await Promise.all([dns.close(), api.close()])),
+    listProcesses: () => (running ? listProcesses(running) : {}),
+    countReported: () => events.delivered,
+    settle: (reported) => waitUntil('all events to be reported', () => events.delivered >= reported),
+    close: surroundings.close,
   };
 }
 
@@ -78,9 +58,9 @@ interface Running {
 }
 
 async function startAll({ settings, profileDirectory }: PosternOptions): Promise<Running> {
-  const postgres = await startPostgres(settings);
+  const postgres = startPostgres(settings);
   const redis = await startRedis(settings);
-  await runProgram(settings.directory, ['mta/queue/migrate.ts'], new AbortController().signal);
+  await prepareQueue(settings);
   const mta = startMta(settings, 'bench/servers/open-mta.ts', profileDirectory);
   await waitForHealth(settings, mta);
   return { postgres, redis, mta };
@@ -102,10 +82,10 @@ export function startMta(settings: Settings, program: string, profileDirectory?:
   });
 }
 
-/** @throws when the mta has ended, or is not healthy within a minute */
-export async function waitForHealth(settings: Settings, mta: Child): Promise<void> {
+/** @param mta when given, its end ends the wait. @throws when it is not healthy within a minute */
+export async function waitForHealth(settings: Settings, mta?: Child): Promise<void> {
   let end: number | string | undefined;
-  void mta.ended.then((code) => {
+  void mta?.ended.then((code) => {
     end = code;
   });
   const url = `http://127.0.0.1:${settings.mta.controlPort}/health`;
@@ -119,16 +99,16 @@ export async function waitForHealth(settings: Settings, mta: Child): Promise<voi
   );
 }
 
-function readCpuSeconds({ postgres, redis, mta }: Running): Record<string, number> {
+function listProcesses({ postgres, redis, mta }: Running): Record<string, ProcessFacts[]> {
   const processes = readProcesses();
   const members = selectTree(processes, mta.pid);
-  const role = (name: string) =>
-    sumCpuSeconds(members.filter(({ pid, title }) => pid !== mta.pid && title.includes(name)));
+  const children = (role: string) =>
+    members.filter(({ pid, title }) => pid !== mta.pid && title.includes(role));
   return {
-    master: sumCpuSeconds(members.filter(({ pid }) => pid === mta.pid)),
-    receiver: role('receiver'),
-    sender: role('sender'),
-    postgres: sumCpuSeconds(selectTree(processes, postgres.pid)),
-    redis: sumCpuSeconds(selectTree(processes, redis.pid)),
+    master: members.filter(({ pid }) => pid === mta.pid),
+    receiver: children('receiver'),
+    sender: children('sender'),
+    postgres: selectTree(processes, postgres.pid),
+    redis: selectTree(processes, redis.pid),
   };
 }

@@ -1,7 +1,7 @@
 /** Debian's Postfix with OpenDKIM, in directories of their own: nothing in /etc/postfix is read or changed. */
 import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readProcesses, selectTree, sumCpuSeconds } from '../measure/processes.ts';
+import { readProcesses, selectTree } from '../measure/processes.ts';
 import { type Child, endGroupWithUs, startChild } from '../world/children.ts';
 import { isListening } from '../world/listening.ts';
 import { waitUntil } from '../world/wait.ts';
@@ -35,14 +35,15 @@ export function createPostfix(options: PostfixFacts & { privateKey: string }): M
       running.forget();
       running = undefined;
     },
-    readCpuSeconds() {
+    listProcesses() {
       if (!running) return {};
       const processes = readProcesses();
       return {
-        postfix: sumCpuSeconds(selectTree(processes, running.master)),
-        opendkim: sumCpuSeconds(selectTree(processes, running.opendkim.pid)),
+        postfix: selectTree(processes, running.master),
+        opendkim: selectTree(processes, running.opendkim.pid),
       };
     },
+    countReported: () => 0, // nobody keeps track but its log
     settle: () =>
       waitUntil('an empty queue', async () => {
         const output = await runCommand('postqueue', [...configuration, '-p']);

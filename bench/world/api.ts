@@ -9,6 +9,8 @@ export const SELECTOR = 'bench';
 export interface Api {
   /** Events that were taken in, by type. */
   events: Record<DeliveryEvent['type'], number>;
+  /** The messages of the api that were reported as delivered. */
+  delivered: Set<number>;
   close(): Promise<void>;
 }
 
@@ -27,13 +29,17 @@ export async function startApi(options: {
     held: 0,
     cancelled: 0,
   };
+  const delivered = new Set<number>();
   fastify.addHook('onRequest', requireServiceToken(options.serviceToken));
   const key = { selector: SELECTOR, algorithm: 'rsa-sha256', privateKey: options.privateKey } as const;
   registerContract(fastify, findDkimKeys, async ({ params }) => ({ domain: params.name, keys: [key] }));
   registerContract(fastify, createDeliveryEvents, async ({ body }) => {
-    for (const { type } of body.events) events[type]++;
+    for (const { type, messageId } of body.events) {
+      events[type]++;
+      if (type === 'delivered') delivered.add(messageId);
+    }
     return { accepted: body.events.length, duplicates: 0 };
   });
   await fastify.listen({ host: '127.0.0.1', port: options.port });
-  return { events, close: () => fastify.close() };
+  return { events, delivered, close: () => fastify.close() };
 }
