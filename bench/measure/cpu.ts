@@ -1,10 +1,16 @@
 /** CPU time of a mail server's processes, and of those around it, between two moments. */
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import type { MailServer } from '../servers/mail-server.ts';
-import { readProcesses, selectTree, sumCpuSeconds } from './processes.ts';
+import { readProcesses, selectTree, sumCpuSeconds, TICKS_PER_SECOND } from './processes.ts';
 
 export interface CpuSeconds {
   server: Record<string, number>;
   around: Record<string, number>;
+  /** Of the whole machine, with what its host took from it (steal). */
+  machine: number;
+  /** performance.now() */
+  readAt: number;
 }
 
 /** `bench` is this process: it plays DNS and api, and looks at the sink's counters. */
@@ -19,7 +25,25 @@ export function readCpuSeconds(server: MailServer, sinkPid: number): CpuSeconds 
       sink: sumCpuSeconds(selectTree(processes, sinkPid)),
       bench: self?.cpuSeconds ?? 0,
     },
+    machine: parseBusySeconds(readFileSync('/proc/stat', 'latin1')),
+    readAt: performance.now(),
   };
+}
+
+/** CPU time that was not idle, from the first line of /proc/stat (proc_stat(5)). */
+export function parseBusySeconds(text: string): number {
+  const [, user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0, steal = 0] =
+    text.split('\n')[0]?.split(/\s+/).map(Number) ?? [];
+  return (user + nice + system + irq + softIrq + steal) / TICKS_PER_SECOND;
+}
+
+/** The part of the machine, 0 to 1, that somebody else used meanwhile: a measurement beside it is worth less. */
+export function shareOfOthers(before: CpuSeconds, after: CpuSeconds): number {
+  const own = (moment: CpuSeconds) =>
+    [...Object.values(moment.server), ...Object.values(moment.around)].reduce((a, b) => a + b, 0);
+  const available = ((after.readAt - before.readAt) / 1000) * cpus().length;
+  const others = after.machine - before.machine - (own(after) - own(before));
+  return Math.max(0, others / available);
 }
 
 /** Milliseconds of CPU a message, by process; `total` is the mail server's alone. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MailServer } from '../servers/mail-server.ts';
 import type { SmtpSink } from '../world/smtp-sink.ts';
 import { countMessages, type Load, planSource, runSource } from '../world/smtp-source.ts';
-import { perMessage, readCpuSeconds } from './cpu.ts';
+import { perMessage, readCpuSeconds, shareOfOthers } from './cpu.ts';
 
 const POLL_MS = 10;
 /** Without a message at the sink for this long, something is lost. */
@@ -16,6 +16,8 @@ export interface LoadResult {
   acceptedPerSecond: number;
   deliveredPerSecond: number;
   cpuMs: Record<string, number>;
+  /** Of the machine's CPU, 0 to 1, used by processes that are no part of the measurement. */
+  othersShare: number;
 }
 
 /** @throws when a message is refused, lost or sent twice */
@@ -42,6 +44,7 @@ export async function measureLoad(server: MailServer, load: Load, sink: SmtpSink
     acceptedPerSecond: messages / acceptedSeconds,
     deliveredPerSecond: messages / deliveredSeconds,
     cpuMs: perMessage(cpuBefore, cpuAfter, messages),
+    othersShare: shareOfOthers(cpuBefore, cpuAfter),
   };
 }
 

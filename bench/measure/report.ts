@@ -4,6 +4,9 @@ import type { Load } from '../world/smtp-source.ts';
 import { type Summary, summarize } from './statistics.ts';
 import type { RunResult } from './throughput-run.ts';
 
+/** The kernel's own work is seldom more than this part of the machine. */
+const NOISE = 0.1;
+
 /** One kind of load, and the runs of each mail server under it. */
 export interface Cell {
   load: Load;
@@ -15,6 +18,7 @@ export interface CellSummary {
   deliveredPerSecond: Summary;
   connections: Summary;
   cpuMs: Record<string, Summary>;
+  othersShare: Summary;
 }
 
 /** Medians over the runs. */
@@ -25,6 +29,7 @@ export function summarizeRuns(runs: readonly RunResult[]): CellSummary {
     acceptedPerSecond: over((run) => run.acceptedPerSecond),
     deliveredPerSecond: over((run) => run.deliveredPerSecond),
     connections: over((run) => run.connections),
+    othersShare: over((run) => run.othersShare),
     cpuMs: Object.fromEntries(names.map((name) => [name, over((run) => run.cpuMs[name] ?? 0)])),
   };
 }
@@ -60,7 +65,16 @@ function formatServer(name: string, summary: CellSummary): string[] {
       `  end to end/s ${formatSummary(summary.deliveredPerSecond)}` +
       `  connections ${summary.connections.median}`,
     `           CPU ms a message: ${total?.median.toFixed(2)} (${cpu.join(', ')})`,
+    ...(summary.othersShare.max > NOISE
+      ? [
+          `           others used ${percent(summary.othersShare.median)} of the machine: measure again when it is idle`,
+        ]
+      : []),
   ];
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
 }
 
 /** `246 (240 to 251)` */
