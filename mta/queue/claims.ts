@@ -10,6 +10,7 @@ import type pg from 'pg';
 import type { Logger } from '../../lib/log.ts';
 import { claimRows, findFlows, findNextDue, giveBackRows } from './claim-rows.ts';
 import type { LimitOf } from './destinations.ts';
+import { Gate, type PauseCheck } from './gate.ts';
 import type { QueueMetrics } from './metrics.ts';
 import { type ClaimedRow, type FlowKey, type RowKey, rowKey } from './rows.ts';
 import { Scheduler } from './scheduler.ts';
@@ -56,6 +57,10 @@ export interface ClaimsOptions {
   limitOf: LimitOf;
   metrics: QueueMetrics;
   log: Logger;
+  /** Which rows are not to be sent for now. */
+  pauses?: PauseCheck;
+  /** A delivery has shown which site takes a domain's mail. */
+  onSite?(domain: string, site: string): void;
 }
 
 export class Claims {
@@ -65,20 +70,27 @@ export class Claims {
   readonly #active = new Map<string, ActiveClaim>();
   readonly #claiming = new Set<string>();
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #gate: Gate;
+  readonly #endedAt = new Map<string, number>();
   #unknownFlows: FlowKey[] = [];
   #isClosed = false;
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
     this.scheduler = new Scheduler(options.limitOf);
+    this.#gate = new Gate({
+      pauses: options.pauses,
+      onPassed: (rows) => this.#enter(rows),
+      onError: (error) => this.#warn(error, 'pause'),
+    });
   }
 
   /** Finds out what the database has, and begins to look after it. */
   async start(): Promise<void> {
-    await this.#discover();
+    await this.discover();
     this.#timers.push(
       setInterval(() => this.#tick(), TICK_MS),
-      setInterval(() => void this.#discover().catch((error) => this.#warn(error, 'discovery')), DISCOVERY_MS),
+      setInterval(() => void this.discover().catch((error) => this.#warn(error, 'discovery')), DISCOVERY_MS),
     );
   }
 
@@ -95,8 +107,7 @@ export class Claims {
 
   /** A receiver has queued these, claimed for this instance. */
   addFresh(rows: ClaimedRow[]): void {
-    for (const row of rows) this.scheduler.addClaimed(row);
-    this.#pumpAll(rows);
+    this.#enter(this.#gate.admit(rows));
   }
 
   /** The database has due rows of these flows. */
@@ -113,11 +124,12 @@ export class Claims {
       if (!claim) continue;
       const { row } = claim;
       this.#active.delete(rowKey(ending));
-      if (ending.site) this.scheduler.destinations.setSite(row.domain, ending.site);
+      if (ending.site) this.#noteSite(row.domain, ending.site);
       this.scheduler.release(row);
       if (ending.dueAt !== undefined) this.scheduler.noteLater(row, ending.dueAt);
       this.#options.metrics.ended(ending.type, row, performance.now() - claim.since);
       ended.push(row);
+      this.#endedAt.set(row.zone, performance.now());
     }
     this.#pumpAll(ended);
   }
@@ -144,6 +156,25 @@ export class Claims {
     await this.#giveBack(this.scheduler.removeWaiting(isConcerned), { hasBegun: false });
   }
 
+  /**
+   * Keeps rows that are claimed and in nobody's hands from the senders while an operator's action works on them in the
+   * database, those too that come to be claimed meanwhile. What the action leaves claimed is given back afterwards.
+   * @param work is told, whenever it asks, the claim ids of such rows
+   */
+  async withdraw<T>(
+    isConcerned: (row: ClaimedRow) => boolean,
+    work: (claimIds: () => string[]) => Promise<T>,
+  ): Promise<T> {
+    const withdrawal = { isConcerned, taken: this.scheduler.removeWaiting(isConcerned) };
+    this.#gate.open(withdrawal);
+    try {
+      return await work(() => withdrawal.taken.map((row) => row.claimId));
+    } finally {
+      this.#gate.close(withdrawal);
+      await this.#giveBack(withdrawal.taken, { hasBegun: false });
+    }
+  }
+
   /** Claim ids whose leases are to be renewed. */
   liveClaimIds(): string[] {
     const oldest = performance.now() - LONGEST_CLAIM_MS;
@@ -160,6 +191,21 @@ export class Claims {
     return [...this.#waiters.values()].flat().reduce((sum, waiter) => sum + waiter.count, 0);
   }
 
+  /** Deliveries that senders of the zone could take at once. */
+  demandOf(zone: string): number {
+    return (this.#waiters.get(zone) ?? []).reduce((sum, waiter) => sum + waiter.count, 0);
+  }
+
+  /** Deliveries of the zone in the hands of senders. */
+  activeOf(zone: string): number {
+    return [...this.#active.values()].filter(({ row }) => row.zone === zone).length;
+  }
+
+  /** When the last delivery of the zone ended, by performance.now(); undefined: none has yet. */
+  lastEndedAt(zone: string): number | undefined {
+    return this.#endedAt.get(zone);
+  }
+
   /** Lets waiting senders go, and hands back what waits in memory. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
@@ -170,9 +216,45 @@ export class Claims {
     await this.giveBackWaiting();
   }
 
+  /** Finds the flows that the database has rows of, whether or not somebody has announced them. */
+  async discover(): Promise<void> {
+    this.noteQueued(await findFlows(this.#options.pool));
+    this.pumpAllZones();
+  }
+
+  /** The database has rows of these flows that are due at these moments, which may be past. */
+  noteQueued(flows: (FlowKey & { dueAt: number })[]): void {
+    const now = Date.now();
+    for (const { dueAt, ...flow } of flows) {
+      if (dueAt <= now) this.scheduler.noteDue(flow);
+      this.scheduler.noteLater(flow, Math.max(dueAt, now));
+    }
+  }
+
   /** Looks again at everything: limits or flows have changed. */
   pumpAllZones(): void {
     for (const zone of this.#waiters.keys()) this.#pump(zone);
+  }
+
+  /** Claimed rows that have passed the gate. */
+  #enter(rows: ClaimedRow[]): void {
+    for (const row of rows) this.scheduler.addClaimed(row);
+    this.#pumpAll(rows);
+  }
+
+  /** Of rows that the scheduler has just been given, before anybody gets them. */
+  #removeStopped(rows: ClaimedRow[]): void {
+    const admitted = new Set(this.#gate.admit(rows));
+    if (admitted.size === rows.length) return;
+    const stopped = new Set(rows.filter((row) => !admitted.has(row)));
+    this.scheduler.removeWaiting((row) => stopped.has(row));
+  }
+
+  #noteSite(domain: string, site: string): void {
+    const { destinations } = this.scheduler;
+    if (destinations.siteOf(domain) === site) return;
+    destinations.setSite(domain, site);
+    this.#options.onSite?.(domain, site);
   }
 
   #tick(): void {
@@ -229,6 +311,7 @@ export class Claims {
       const rows = await claimRows(pool, { instanceId, leaseSeconds, wanted });
       metrics.claimed(rows.length, performance.now() - startedAt);
       this.#unknownFlows.push(...this.scheduler.finishClaims(wanted, rows));
+      this.#removeStopped(rows);
       this.#claiming.delete(zone);
       this.#pump(zone);
     } catch (error) {
@@ -249,15 +332,6 @@ export class Claims {
       this.#unknownFlows.push(...flows);
       throw error;
     }
-  }
-
-  async #discover(): Promise<void> {
-    const now = Date.now();
-    for (const { dueAt, ...flow } of await findFlows(this.#options.pool)) {
-      if (dueAt <= now) this.scheduler.noteDue(flow);
-      this.scheduler.noteLater(flow, Math.max(dueAt, now));
-    }
-    this.pumpAllZones();
   }
 
   /** The rows are due again. When the database does not answer, their leases run out instead. */

@@ -37,6 +37,12 @@ export class Destinations {
     return this.#siteOf.get(domain);
   }
 
+  /** The site of the domain, where it has a limit. */
+  limitedSiteOf(domain: string): string | undefined {
+    const site = this.#siteOf.get(domain);
+    return site !== undefined && this.#limitOf(`site:${site}`) ? site : undefined;
+  }
+
   inFlight(zone: string, destination: string): number {
     return this.#usage.get(`${zone} ${destination}`)?.inFlight ?? 0;
   }

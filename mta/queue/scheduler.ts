@@ -127,7 +127,7 @@ export class Scheduler {
   release({ zone, domain }: { zone: string; domain: string }): void {
     this.destinations.end(zone, domain);
     this.#unblock(zone, domain);
-    const site = this.destinations.siteOf(domain);
+    const site = this.destinations.limitedSiteOf(domain);
     if (site === undefined) return;
     for (const other of [...this.#zoneOf(zone).blocked.keys()]) {
       if (this.destinations.siteOf(other) === site) this.#unblock(zone, other);

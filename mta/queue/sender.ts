@@ -3,6 +3,7 @@
  * of the process instead of the master. An error of the database never reaches ZoneMTA, whose sender would stop for
  * good; the exchange tries again.
  */
+import { siteOfMx } from '../../config/sites.ts';
 import { type Callback, type SendCommand, type SenderDelivery, zoneMtaSender } from '../zone-mta.ts';
 import { queueContext } from './context.ts';
 import type { Ending } from './endings.ts';
@@ -60,7 +61,8 @@ class PosternSender extends zoneMtaSender() {
 
   #end(delivery: SenderDelivery, details: EventDetails, callback: Callback): void {
     const dueAt = details.nextAttemptAt;
-    const report = { type: details.type, dueAt: dueAt?.getTime() };
+    const mx = delivery.attempt?.mx?.hostname;
+    const report = { type: details.type, dueAt: dueAt?.getTime(), site: mx && siteOfMx(mx) };
     this.#exchange.end(createEnding(delivery, details), report).then((isEnded) => callback(null, isEnded));
   }
 }
