@@ -204,7 +204,9 @@ function createMtaProcess(settings: Settings, variables: Record<string, string>)
     return child.pid;
   };
   const find = (role: Role) => (role === 'master' ? pidOf() : findChildOf(pidOf(), role));
-  const isRunning = () => child?.pid !== undefined && child.exitCode === null && child.signalCode === null;
+  // Whoever waited for the pid to go may be here before Node has heard of the exit.
+  const isRunning = () =>
+    child?.pid !== undefined && child.exitCode === null && child.signalCode === null && isAlive(child.pid);
 
   async function waitUntilReady(): Promise<void> {
     await waitFor(
