@@ -1,10 +1,21 @@
 /** What a measurement was made on: without it numbers mean nothing. */
-import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { projectRoot } from '../../deploy/local/installation.ts';
 import { runCommand } from '../servers/commands.ts';
+import { percentile } from './statistics.ts';
 
+const SYNCS = 50;
 const TMPFS_MAGIC = 0x01021994; // statfs(2)
 
 export interface Machine {
@@ -17,6 +28,8 @@ export interface Machine {
   kernel: string;
   /** Directory of queues and databases lies in memory: fsync costs nothing. */
   isInMemory: boolean;
+  /** Median of a write of 4 KB that is synced to that disk. */
+  syncMs: number;
   versions: Record<string, string>;
 }
 
@@ -35,6 +48,7 @@ export async function describeMachine(directory: string, hasPostfix: boolean): P
     system: /^PRETTY_NAME="?([^"\n]*)/m.exec(readOrEmpty('/etc/os-release'))?.[1] ?? process.platform,
     kernel: release(),
     isInMemory: statfsSync(directory).type === TMPFS_MAGIC,
+    syncMs: measureSync(directory),
     versions: {
       node: process.version,
       zoneMta: packageVersion('@zone-eu/zone-mta'),
@@ -49,10 +63,24 @@ export async function describeMachine(directory: string, hasPostfix: boolean): P
 export function formatMachine(machine: Machine): string {
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
   return [
-    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}, Linux ${machine.kernel}`,
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}, Linux ${machine.kernel}, fsync ${machine.syncMs.toFixed(1)} ms`,
     `${versions.join(', ')}; commit ${machine.commit}, ${machine.date}`,
     ...(machine.isInMemory ? ['Queues lie in memory (tmpfs): fsync is free here. Use --directory.'] : []),
   ].join('\n');
+}
+
+function measureSync(directory: string): number {
+  const name = join(directory, 'sync');
+  const file = openSync(name, 'w');
+  const durations = Array.from({ length: SYNCS }, () => {
+    const startedAt = performance.now();
+    writeSync(file, Buffer.alloc(4096));
+    fdatasyncSync(file);
+    return performance.now() - startedAt;
+  });
+  closeSync(file);
+  rmSync(name);
+  return percentile(durations, 0.5);
 }
 
 async function firstLine(command: string, ...parameters: string[]): Promise<string> {

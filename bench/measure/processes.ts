@@ -55,11 +55,6 @@ export function sumCpuSeconds(tree: readonly ProcessFacts[]): number {
   return tree.reduce((sum, facts) => sum + facts.cpuSeconds + facts.endedChildrenCpuSeconds, 0);
 }
 
-/** Resident memory of a process, in bytes; 0 when it is gone. */
-export function readResidentBytes(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
-}
-
 function read(file: string): string {
   try {
     return readFileSync(file, 'latin1');

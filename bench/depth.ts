@@ -1,0 +1,186 @@
+/**
+ * bench/depth: what it costs that deliveries wait. The same measurements on an empty queue, with more and more
+ * deferred deliveries in it, and with many that are due to one dead destination: throughput, latency of single
+ * messages, claims, memory, size of the database. With the mta's default settings.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Command } from 'commander';
+import { type DepthResult, measureDepth } from './measure/depth-run.ts';
+import { waitForArrival } from './measure/load-run.ts';
+import { describeMachine, formatMachine } from './measure/machine.ts';
+import { createProgress, formatDuration } from './measure/progress.ts';
+import { warmUp } from './measure/throughput-run.ts';
+import { createInstallation, type Override } from './servers/installation.ts';
+import { createPostern } from './servers/postern.ts';
+import { ensurePostfix } from './servers/postfix-package.ts';
+import { openBacklog, takeTemplate } from './world/backlog.ts';
+import { findFreePorts, makeDirectory } from './world/directory.ts';
+import { isTakingMail } from './world/listening.ts';
+import { readCount, readList, readOverride } from './world/options.ts';
+import { createSigningKey } from './world/signature.ts';
+import { startSilentMx } from './world/silent-mx.ts';
+import { startSmtpSink } from './world/smtp-sink.ts';
+import { runSource } from './world/smtp-source.ts';
+import { waitUntil } from './world/wait.ts';
+
+/** Their domains: the deferred mail of a busy day. */
+const WAITING_DOMAINS = Array.from({ length: 5_000 }, (_, index) => `w${index}.example`);
+const DAY_SECONDS = 86_400;
+/** Its MX has an address on which nobody listens (sandbox/domains.ts). */
+const DEAD_DOMAIN = 'refused.example';
+const TEMPLATE_DOMAIN = 'template.refused.example';
+
+interface Options {
+  waiting: number[];
+  dead: number;
+  messages: number;
+  runs: number;
+  body: number;
+  drain?: boolean;
+  set: Override[];
+  json?: string;
+  directory?: string;
+}
+
+const program = new Command('bench/depth')
+  .description('What the mta does while many deliveries wait in its queue.')
+  .option('--waiting <number,…>', 'deferred deliveries, ascending', readList, [10_000, 100_000, 1_000_000])
+  .option('--dead <number>', 'deliveries due to one dead destination', readCount, 100_000)
+  .option('--messages <number>', 'messages a run of the throughput', readCount, 4_000)
+  .option('--runs <number>', 'runs of the throughput; the median counts', readCount, 3)
+  .option('--body <bytes>', 'size of every body', readCount, 4_096)
+  .option('--drain', 'then deliver all that waits, and measure once more')
+  .option('--set <section.key=value>', 'a setting of Postern, in JSON; repeatable', readOverride, [])
+  .option('--json <file>', 'write everything measured there')
+  .option('--directory <path>', 'where queue and database lie: decides which disk is measured')
+  .addHelpText(
+    'after',
+    () => `\nTakes about ${formatDuration(estimateSeconds(readOptions()))} with these options.`,
+  );
+
+program.parse();
+const options = readOptions();
+await ensurePostfix(); // smtp-source and smtp-sink come with it
+const directory = makeDirectory(options.directory);
+const machine = await describeMachine(directory, false);
+console.log(formatMachine(machine));
+console.log(`About ${formatDuration(estimateSeconds(options))}\n`);
+
+const [sinkPort = 0] = await findFreePorts(1);
+const privateKey = createSigningKey();
+const world = { directory, sinkPort, privateKey };
+const settings = await createInstallation(join(directory, 'postern'), { sinkPort, overrides: options.set });
+const server = await createPostern({ settings, privateKey });
+const load = { messages: options.messages, bodyBytes: options.body, sessions: 20, destinations: 200 };
+const progress = createProgress(countRows(options), estimateSeconds(options));
+const rows: { waiting: string; startSeconds: number; result: DepthResult }[] = [];
+
+await server.start();
+await makeTemplate();
+let writer = await openBacklog(settings.queue.url);
+await measureRow('none');
+let waiting = 0;
+for (const target of options.waiting) {
+  await addWaiting(target - waiting);
+  waiting = target;
+  await measureRow(waiting.toLocaleString('en'));
+}
+if (options.drain) await drain();
+const depth = options.drain ? '' : `${waiting.toLocaleString('en')} + `;
+const dead = `${options.dead.toLocaleString('en')} to a`;
+await measureRow(`${depth}${dead} dead MX`, addDead);
+const silentMx = await startSilentMx(sinkPort);
+await measureRow(`${depth}${dead} silent MX`, async () => void (await writer.makeDue([DEAD_DOMAIN])));
+await silentMx.close();
+await writer.close();
+await server.stop();
+await server.close();
+if (options.json) writeFileSync(options.json, `${JSON.stringify({ machine, options, rows }, null, 2)}\n`);
+
+/** A message that is deferred: what waits will be copies of it. */
+async function makeTemplate(): Promise<void> {
+  await waitUntil('the greeting', () => isTakingMail(server.intakePort));
+  const plan = { processes: 1, sessionsEach: 1, messagesEach: 1, domains: [TEMPLATE_DOMAIN] };
+  await runSource(plan, { port: server.intakePort, bodyBytes: options.body });
+  await takeTemplate(settings.queue.url, `rcpt@${TEMPLATE_DOMAIN}`);
+}
+
+/** From six hours on: none becomes due while it is measured. */
+async function addWaiting(count: number): Promise<void> {
+  await writer.add({
+    count,
+    domains: WAITING_DOMAINS,
+    dueInSeconds: DAY_SECONDS / 4,
+    spreadSeconds: DAY_SECONDS,
+  });
+  await writer.settle();
+}
+
+async function addDead(): Promise<void> {
+  await writer.add({ count: options.dead, domains: [DEAD_DOMAIN], dueInSeconds: 0, spreadSeconds: 0 });
+}
+
+/** On a mta that has just been started: what it keeps in memory is what the queue needs, not what it once needed. */
+async function measureRow(label: string, prepare: () => Promise<void> = async () => {}): Promise<void> {
+  progress.step(`${label} waiting`);
+  await prepare();
+  await writer.close();
+  await server.stop();
+  const startedAt = performance.now();
+  await server.start();
+  const startSeconds = (performance.now() - startedAt) / 1000;
+  writer = await openBacklog(settings.queue.url);
+  await waitUntil('the greeting', () => isTakingMail(server.intakePort));
+  await warmUp(server, load, world);
+  const plan = { load, runs: options.runs, latencyMessages: 200, dueMessages: 2_000 };
+  const result = await measureDepth(server, { settings, writer, plan, world });
+  rows.push({ waiting: label, startSeconds, result });
+  progress.clear();
+  console.log(formatRow(label, startSeconds, result));
+}
+
+async function drain(): Promise<void> {
+  progress.step('delivering what waits');
+  const sink = await startSmtpSink(directory, sinkPort);
+  const startedAt = performance.now();
+  const count = await writer.makeDue(WAITING_DOMAINS);
+  await waitForArrival(() => sink.read().messages, count);
+  const seconds = (performance.now() - startedAt) / 1000;
+  await sink.stop();
+  await writer.settle();
+  await sleep(1_000);
+  console.log(
+    `drained ${count.toLocaleString('en')} in ${formatDuration(seconds)}: ${(count / seconds).toFixed(0)}/s`,
+  );
+  await measureRow('none, drained');
+}
+
+function formatRow(label: string, startSeconds: number, result: DepthResult): string {
+  const { deliveredPerSecond, latencyMs, retriedPerSecond, claimP99Ms, memory, databaseBytes } = result;
+  const megabytes = (bytes: number) => `${Math.round(bytes / 1024 ** 2)} MB`;
+  const parts = Object.entries(memory).map(([role, bytes]) => `${role} ${megabytes(bytes)}`);
+  return [
+    `${label}`,
+    `  end to end/s ${deliveredPerSecond.toFixed(0)}, of what became due ${retriedPerSecond.toFixed(0)}` +
+      `; one message p50 ${latencyMs.p50.toFixed(1)} ms, p99 ${latencyMs.p99.toFixed(1)} ms` +
+      `; claim p99 ${claimP99Ms === undefined ? 'none' : `≤ ${claimP99Ms.toFixed(0)} ms`}`,
+    `  ${parts.join(', ')}; database ${megabytes(databaseBytes)}; started in ${startSeconds.toFixed(1)} s`,
+  ].join('\n');
+}
+
+function readOptions(): Options {
+  return program.opts<Options>();
+}
+
+function countRows({ waiting: counts, drain: drains }: Options): number {
+  return 1 + counts.length + (drains ? 2 : 0) + 2;
+}
+
+function estimateSeconds(given: Options): number {
+  const usualRate = 250;
+  const row = 60 + (given.messages * given.runs + 2_000) / usualRate;
+  const deepest = Math.max(...given.waiting);
+  return countRows(given) * row + deepest / 3_000 + (given.drain ? deepest / usualRate : 0);
+}
