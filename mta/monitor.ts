@@ -1,33 +1,37 @@
-/** Health and metrics of the mta: the queue's depth and age beside ZoneMTA's own counters. */
+/** Health and metrics of the mta: the queue's depth, age and counters beside ZoneMTA's own. */
 
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import type pg from 'pg';
-import { Gauge, register } from 'prom-client';
+import { Gauge, type Registry, register } from 'prom-client';
 import type { Settings } from '../config/schema.ts';
-import { startMonitor } from '../lib/monitor.ts';
+import type { Check } from '../lib/monitor.ts';
+import { readCounts } from './queue/counters.ts';
 import { createPool } from './queue/database.ts';
+import { largest, readOldestDue } from './queue/oldest-due.ts';
+import { runningQueue } from './queue/running-queue.ts';
 
 /** Counting is a scan: scrapes closer together share one result. */
 const COUNT_EVERY_MS = 5_000;
+/** There may be as many sites as recipient domains. */
+const MAX_SITES = 20;
 
-export async function startMtaMonitor(settings: Settings): Promise<void> {
-  const pool = createPool({
-    url: settings.queue.url,
-    maxConnections: 2,
-    applicationName: 'postern-mta-monitor',
-  });
-  registerGauges(pool);
-  await startMonitor({
-    service: 'mta',
-    port: settings.mta.controlPort,
-    registry: register, // ZoneMTA's counters live in the default registry
-    collectsDefaults: false, // and it has asked for the process's own already
+export interface Monitoring {
+  registry: Registry;
+  checks: Record<string, Check>;
+}
+
+/** Once a process. */
+export function createMonitoring({ queue, mta }: Settings): Monitoring {
+  const pool = createPool({ url: queue.url, maxConnections: 2, applicationName: 'postern-mta-monitor' });
+  if (queue.backend === 'postgres') registerGauges(pool);
+  return {
+    registry: register, // ZoneMTA's counters live in the default registry, and those of the process
     checks: {
-      queue: () => pool.query('select 1'),
-      intake: () => connectTo(settings.mta.intakeHost, settings.mta.intakePort),
+      ...(queue.backend === 'postgres' && { queue: () => pool.query('select 1') }),
+      intake: () => connectTo(mta.intakeHost, mta.intakePort),
     },
-  });
+  };
 }
 
 interface Depth {
@@ -35,50 +39,93 @@ interface Depth {
   deferred: number;
   claimed: number;
   held: number;
+  paused: number;
   events: number;
-  oldest_due_seconds: number;
 }
 
 function registerGauges(pool: pg.Pool): void {
   const depth = cached(() => readDepth(pool), COUNT_EVERY_MS);
-  new Gauge({
-    name: 'postern_queue_deliveries',
-    help: 'Deliveries in the queue, by state',
-    labelNames: ['state'],
-    async collect() {
-      const { due, deferred, claimed, held } = await depth();
-      for (const [state, count] of Object.entries({ due, deferred, claimed, held }))
-        this.set({ state }, count);
-    },
+  const counts = cached(() => readCounts(pool), COUNT_EVERY_MS);
+  const oldestDue = cached(() => readOldestDue(pool, siteOf), COUNT_EVERY_MS);
+  gauge('postern_queue_deliveries', 'Deliveries in the queue, by state', 'state', async () => {
+    const { events: _, ...states } = await depth();
+    return Object.entries(states);
   });
-  new Gauge({
-    name: 'postern_queue_oldest_due_seconds',
-    help: 'How long the oldest due delivery has waited',
-    async collect() {
-      this.set((await depth()).oldest_due_seconds);
+  gauge('postern_queue_paused', 'Deliveries that wait for a pause to end', undefined, async () => [
+    ['', (await depth()).paused],
+  ]);
+  gauge('postern_outbox_events', 'Delivery events that the api has not acknowledged', undefined, async () => [
+    ['', (await depth()).events],
+  ]);
+  gauge(
+    'postern_queue_total',
+    'Deliveries since the queue was made, by what became of them',
+    'name',
+    async () => {
+      const { drift: _, ...totals } = await counts();
+      return Object.entries(totals);
     },
-  });
+  );
+  gauge(
+    'postern_queue_drift',
+    'Accepted deliveries that are nowhere; not 0 is a defect',
+    undefined,
+    async () => [['', (await counts()).drift]],
+  );
+  gauge(
+    'postern_queue_oldest_due_seconds',
+    'How long the oldest due delivery has waited',
+    'zone',
+    async () => [...(await oldestDue()).zones],
+  );
+  gauge(
+    'postern_queue_site_oldest_due_seconds',
+    'How long the oldest due delivery has waited, of the sites where it is longest',
+    'site',
+    async () => largest((await oldestDue()).sites, MAX_SITES),
+  );
+}
+
+/** A gauge that is read when it is scraped; what is no longer named disappears. */
+function gauge(
+  name: string,
+  help: string,
+  label: string | undefined,
+  read: () => Promise<[string, number][]>,
+): void {
   new Gauge({
-    name: 'postern_outbox_events',
-    help: 'Delivery events that the api has not acknowledged',
+    name,
+    help,
+    labelNames: label === undefined ? [] : [label],
     async collect() {
-      this.set((await depth()).events);
+      const values = await read();
+      this.reset();
+      for (const [key, value] of values) this.set(label === undefined ? {} : { [label]: key }, value);
     },
   });
 }
 
-export async function readDepth(pool: pg.Pool): Promise<Depth> {
+function siteOf(domain: string): string | undefined {
+  return runningQueue()?.claims.scheduler.destinations.siteOf(domain);
+}
+
+async function readDepth(pool: pg.Pool): Promise<Depth> {
   const { rows } = await pool.query<Depth>(
-    `select count(*) filter (where claim_id is null and held_at is null and due_at <= now())::int as due,
-            count(*) filter (where claim_id is null and held_at is null and due_at > now())::int  as deferred,
-            count(*) filter (where claim_id is not null)::int                                     as claimed,
-            count(*) filter (where held_at is not null)::int                                      as held,
-            coalesce(extract(epoch from now() - min(due_at)
-              filter (where claim_id is null and held_at is null and due_at <= now())), 0)::float as oldest_due_seconds,
-            (select count(*) from delivery_events)::int                                           as events
-       from deliveries`,
+    `select count(*) filter (where state = 'due')::int            as due,
+            count(*) filter (where state = 'deferred')::int       as deferred,
+            count(*) filter (where state = 'claimed')::int        as claimed,
+            count(*) filter (where state = 'held')::int           as held,
+            count(*) filter (where state = 'paused')::int         as paused,
+            (select count(*) from delivery_events)::int           as events
+       from (select case when claim_id is not null then 'claimed'
+                         when held_at is not null then 'held'
+                         when paused_by is not null then 'paused'
+                         when due_at > now() then 'deferred'
+                         else 'due'
+                    end as state
+               from deliveries) d`,
   );
-  return rows[0] ?? { due: 0, deferred: 0, claimed: 0, held: 0, events: 0, oldest_due_seconds: 0 };
+  return rows[0] ?? { due: 0, deferred: 0, claimed: 0, held: 0, paused: 0, events: 0 };
 }
 
 function cached<T>(read: () => Promise<T>, forMs: number): () => Promise<T> {

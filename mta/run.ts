@@ -1,10 +1,10 @@
-/** Runs ZoneMTA's master in this process, with the queue on Postgres, our plugins, health and metrics. */
+/** Runs ZoneMTA's master in this process, with the queue on Postgres, our plugins, control, health and metrics. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Settings } from '../config/schema.ts';
 import { createLogger } from '../lib/log.ts';
-import { startMtaMonitor } from './monitor.ts';
+import { startControl } from './control/server.ts';
 import { startZoneMta } from './zone-mta.ts';
 
 /**
@@ -25,7 +25,7 @@ export async function runMta(settings: Settings, config: object): Promise<void> 
   process.env.POSTERN_QUEUE_BACKEND = settings.queue.backend;
 
   await import('./preload.ts');
-  await startMtaMonitor(settings);
+  await startControl(settings, log);
   startZoneMta();
 }
 

@@ -3,6 +3,7 @@
  * CommonJS without types; this is the one place where it is required and its types are stated.
  */
 
+import type { ChildProcess } from 'node:child_process';
 import type { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import type { AttemptFacts, Claim, MessageIdentity } from '../lib/delivery.ts';
@@ -71,6 +72,18 @@ export interface TtlCache {
   set(key: string, value: unknown, ttl: number, onExpired?: (value: unknown) => void): void;
   remove(key: string): void;
   flush(): void;
+}
+
+/** lib/sending-zone.js: the zones of the master, each with the sender processes that it has forked. */
+export interface SendingZone {
+  name: string;
+  disabled?: boolean;
+  children: Set<ChildProcess>;
+}
+
+export function sendingZones(): SendingZone[] {
+  const { list } = require('@zone-eu/zone-mta/lib/sending-zone') as { list(): Map<string, SendingZone> };
+  return [...list().values()].filter((zone) => !zone.disabled);
 }
 
 export function createTtlCache(): TtlCache {

@@ -63,6 +63,18 @@ async function regain(options: InstanceOptions): Promise<void> {
   }
 }
 
+/**
+ * Keeps a master of the instance from starting until the transaction ends: its claims may be taken over meanwhile.
+ * @returns false while one is alive
+ */
+export async function tryHoldInstance(client: pg.ClientBase, instanceId: string): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>(
+    'select pg_try_advisory_xact_lock($1, hashtext($2)) as locked',
+    [NAMESPACE, instanceId],
+  );
+  return rows[0]?.locked ?? false;
+}
+
 async function tryLock(client: pg.Client, instanceId: string): Promise<boolean> {
   const { rows } = await client.query<{ locked: boolean }>(
     'select pg_try_advisory_lock($1, hashtext($2)) as locked',

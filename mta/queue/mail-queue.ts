@@ -24,7 +24,13 @@ import { Limits } from './limits.ts';
 import { MasterCache } from './master-cache.ts';
 import { createQueueMetrics } from './metrics.ts';
 import { Outbox } from './outbox.ts';
+import { Pauses } from './pauses.ts';
 import { loadPlugins } from './plugin-gate.ts';
+import { type RunningQueue, setRunningQueue } from './running-queue.ts';
+import { Sites } from './sites.ts';
+import { StoredLimits } from './stored-limits.ts';
+import { loadControlState, startUpkeep } from './upkeep.ts';
+import { startWatchdog } from './watch.ts';
 
 const DEFAULT_ZONE = 'default';
 /** The id of what `shift` gives: many deliveries under one, for the exchange of a sender process. */
@@ -48,6 +54,7 @@ class MailQueue {
     listSkipDomains: () => false,
   };
   readonly #context = queueContext();
+  readonly #running: RunningQueue;
   #isClosing = false;
   #stopKeeping: () => void = () => {};
 
@@ -62,7 +69,16 @@ class MailQueue {
       flows: () => this.claims.scheduler.flowCount,
     });
     const { leaseSeconds } = queue;
-    this.claims = new Claims({ pool, instanceId, leaseSeconds, limitOf: this.limits.of, metrics, log });
+    const sites = new Sites(pool);
+    const pauses = new Pauses(pool, (domain) => this.claims.scheduler.destinations.siteOf(domain));
+    this.claims = new Claims({
+      ...{ pool, instanceId, leaseSeconds, limitOf: this.limits.of, metrics, log, pauses },
+      onSite: (domain, site) => sites.note(domain, site),
+    });
+    this.#running = {
+      ...{ pool, instanceId, log, sites, pauses, claims: this.claims, limits: this.limits },
+      ...{ outbox: this.outbox, storedLimits: new StoredLimits(pool, this.limits) },
+    };
     this.cache = new MasterCache({ claims: this.claims, metrics, onEvents: () => this.outbox.announce() });
     this.maildrop = createMailDrop(this);
   }
@@ -199,6 +215,7 @@ class MailQueue {
     const returned = await returnLeasesOf(pool, instanceId);
     if (returned > 0) log.warn({ deliveries: returned }, 'leases.returned_at_start');
     await loadPlugins(this);
+    await loadControlState(this.#running);
     await this.claims.start();
     const keeper = startLeaseKeeper({
       pool,
@@ -208,7 +225,13 @@ class MailQueue {
       log,
       onEvents: () => this.outbox.announce(),
     });
-    this.#stopKeeping = () => keeper.stop();
+    const upkeep = startUpkeep(this.#running);
+    const watchdog = startWatchdog(this.#running, register);
+    setRunningQueue(this.#running);
+    this.#stopKeeping = () => {
+      setRunningQueue(undefined);
+      for (const task of [keeper, upkeep, watchdog]) task.stop();
+    };
   }
 }
 

@@ -1,13 +1,8 @@
 /** The ends of pauses: those whose time is over, and the rows that are still marked by one that is gone. */
 import type pg from 'pg';
-import type { FlowKey } from './rows.ts';
+import { FLOW_COLUMNS, type FlowRow, type QueuedFlow, toQueuedFlow } from './flow-rows.ts';
 
 const BATCH = 500;
-
-export interface QueuedFlow extends FlowKey {
-  /** ms since the epoch */
-  dueAt: number;
-}
 
 /** @returns the ids of the pauses that have ended by themselves */
 export async function endExpiredPauses(pool: pg.Pool): Promise<number[]> {
@@ -50,13 +45,7 @@ async function findGonePauses(pool: pg.Pool): Promise<string[]> {
 }
 
 async function freeBatch(pool: pg.Pool, id: string): Promise<QueuedFlow[]> {
-  const { rows } = await pool.query<{
-    zone: string;
-    organization_id: string;
-    domain: string;
-    priority: number;
-    due_at: Date;
-  }>(
+  const { rows } = await pool.query<FlowRow>(
     `with freed as (
        select queue_id, sequence from deliveries where paused_by = $1 limit $2 for update skip locked
      )
@@ -65,12 +54,8 @@ async function freeBatch(pool: pg.Pool, id: string): Promise<QueuedFlow[]> {
        from freed
       where d.queue_id = freed.queue_id
         and d.sequence = freed.sequence
-  returning d.zone, d.organization_id, d.domain, d.priority, d.due_at`,
+  returning ${FLOW_COLUMNS}`,
     [id, BATCH],
   );
-  return rows.map(({ organization_id, due_at, ...flow }) => ({
-    ...flow,
-    organizationId: Number(organization_id),
-    dueAt: due_at.getTime(),
-  }));
+  return rows.map(toQueuedFlow);
 }

@@ -65,6 +65,22 @@ describe('leases', () => {
     assert.equal(await countRows(database, 'messages'), 1);
   });
 
+  it('ends what is held or paused when its time has come, with an event like any other', async () => {
+    await queueMessage(database, { lifetimeSeconds: -1 });
+    await database.pool.query("update deliveries set held_at = now(), held_reason = 'x'");
+    await queueMessage(database, { lifetimeSeconds: -1 });
+    await database.pool.query('update deliveries set paused_by = 1 where held_at is null');
+
+    assert.equal(await expireDeliveries(database.pool, 'test'), 2);
+
+    const events = await new Outbox(database.pool).readEvents(10);
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ['expired', 'expired'],
+    );
+    assert.equal(await countRows(database, 'messages'), 0);
+  });
+
   it('does not expire what is attempted at this moment', async () => {
     await queueMessage(database);
     await claim('a', 30);
