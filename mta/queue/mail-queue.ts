@@ -204,6 +204,7 @@ class MailQueue {
 
   stop(): void {
     this.closing = true;
+    this.outbox.close();
     this.#stopKeeping();
     void this.claims.close().finally(() => this.#context.pool.end());
   }

@@ -9,12 +9,14 @@ export class Outbox implements EventOutbox {
   readonly #emitter = new EventEmitter();
   /** Of the events that were read last: rows are found by their place. */
   readonly #positions = new Map<string, string>();
+  #isClosed = false;
 
   constructor(pool: pg.Pool) {
     this.#pool = pool;
   }
 
   async readEvents(limit: number): Promise<DeliveryEvent[]> {
+    if (this.#isClosed) return [];
     const { rows } = await this.#pool.query<{ position: string; event: string }>({
       name: 'read_events',
       text: `select position, event
@@ -45,6 +47,11 @@ export class Outbox implements EventOutbox {
       'update delivery_events set parked_reason = $2 where position = any($1::bigint[])',
       [this.#positionsOf([id]), reason],
     );
+  }
+
+  /** The queue stops: what has not been shipped waits for the next start. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   onEvents(listener: () => void): void {
