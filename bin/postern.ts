@@ -1,6 +1,7 @@
 /**
  * bin/postern: the command line. One file a noun in commands/. It talks HTTP to the api, with the tokens a customer has,
- * and to the health ports; it opens no database and changes no file.
+ * to the control port of the mta, with the service token, and to the health ports; it changes no file. The doctor alone
+ * opens the databases, to see that they answer.
  *
  * Trusts nothing it prints: what comes from messages is cleaned of control characters (LG-1).
  * Settings: those of the installation named by --directory, for the addresses of its processes.
@@ -10,14 +11,18 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { projectRoot } from '../deploy/local/installation.ts';
 import { addConfigCommands } from './commands/config.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addDomainCommands } from './commands/domain.ts';
 import { addMessageCommands } from './commands/message.ts';
+import { addQueueCommands } from './commands/queue.ts';
 import { addSendCommand } from './commands/send.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addTokenCommands } from './commands/token.ts';
 
 const program = new Command('postern')
-  .description('Looks after a Postern installation: what runs, what was sent, domains and tokens.')
+  .description(
+    'Looks after a Postern installation: what runs, what was sent, what is queued, domains and tokens.',
+  )
   .option('--directory <path>', 'the installation', process.env.POSTERN_DIRECTORY ?? join(projectRoot, 'var'))
   .option('--api <url>', 'where the api answers (default: as the settings of the installation say)')
   .option('--json', 'print one JSON value instead of text')
@@ -30,6 +35,8 @@ Examples:
   $ bin/postern send --from hello@demo.postern.test --to you@example.test --subject Hello --text "It works"
   $ bin/postern message show 1
   $ bin/postern domain add example.com
+  $ bin/postern queue summary
+  $ bin/postern doctor
   $ bin/postern token create --domain example.com
   $ bin/postern config check
 
@@ -42,5 +49,7 @@ addSendCommand(program);
 addMessageCommands(program);
 addDomainCommands(program);
 addTokenCommands(program);
+addQueueCommands(program);
+addDoctorCommand(program);
 addConfigCommands(program);
 await program.parseAsync();

@@ -127,7 +127,8 @@ async function request<S extends TSchema>(
   return { ok: false, code: response.status, reason: `${url.origin} gave an answer that is not Postern's` };
 }
 
-function parse(text: string): unknown {
+/** Undefined where it is no JSON. */
+export function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -146,7 +147,8 @@ function describeRefusal(code: number, body: unknown): string {
   return `HTTP ${code}`;
 }
 
-function describeFailure(error: unknown): string {
+/** Of a request that had no answer. */
+export function describeFailure(error: unknown): string {
   const { message, cause } = error as Error & { cause?: Error };
   return cause?.message || message;
 }

@@ -1,6 +1,6 @@
 /** A message as people read it: what became of each recipient, and when what happened. */
-import { stripVTControlCharacters } from 'node:util';
 import type { Message, TimelineEvent } from './public-api.ts';
+import { clean } from './text.ts';
 
 export function formatMessage(message: Message): string {
   const recipients = message.recipients.map(
@@ -24,10 +24,4 @@ function formatEvent({ event, recipient, occurred_at, data }: TimelineEvent): st
   const mx = data.mx && `by ${data.mx.hostname}${data.mx.address ? ` [${data.mx.address}]` : ''}`;
   const details = [recipient, mx, data.response].filter(Boolean).join('  ');
   return `  ${occurred_at}  ${event.padEnd(10)} ${details}`.trimEnd();
-}
-
-/** Subjects and replies were written by others: nothing in them may steer the terminal (LG-1). */
-function clean(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return stripVTControlCharacters(text).replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
 }

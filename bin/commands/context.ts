@@ -58,10 +58,10 @@ export async function runCommand(
   }
 }
 
-/** The value, or a CommandFailure with what to do about the refusal. */
-export function unwrap<T>(result: ApiResult<T>): T {
+/** The value, or a CommandFailure with what to do about the refusal. @param hints by HTTP status; 0: no answer */
+export function unwrap<T>(result: ApiResult<T>, hints: Readonly<Record<number, string>> = {}): T {
   if (result.ok) return result.value;
-  throw new CommandFailure(result.reason, adviseOn(result.code, result.reason));
+  throw new CommandFailure(result.reason, hints[result.code] ?? adviseOn(result.code, result.reason));
 }
 
 function createContext(options: GlobalOptions): CommandContext {

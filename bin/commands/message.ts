@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import { readId } from '../selection.ts';
 import { formatMessage } from '../timeline.ts';
 import { runCommand, unwrap } from './context.ts';
 
@@ -16,10 +17,4 @@ export function addMessageCommands(program: Command): void {
         print(shown, formatMessage(shown));
       }),
     );
-}
-
-function readId(text: string): number {
-  const id = Number(text);
-  if (!Number.isSafeInteger(id) || id < 1) throw new InvalidArgumentError('It must be a number, as 42.');
-  return id;
 }
