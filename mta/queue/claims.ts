@@ -206,6 +206,13 @@ export class Claims {
     return this.#endedAt.get(zone);
   }
 
+  /** Lets the zone's waiting senders go: they ask again, unless they are told to end. */
+  letGo(zone: string): void {
+    const waiters = this.#waiters.get(zone) ?? [];
+    this.#waiters.set(zone, []);
+    for (const waiter of waiters) waiter.give(undefined);
+  }
+
   /** Lets waiting senders go, and hands back what waits in memory. */
   async close(): Promise<void> {
     if (this.#isClosed) return;

@@ -25,7 +25,7 @@ export function startWatchdog(queue: RunningQueue, registry: Registry): { stop()
       })),
     hasOverdueMail: (zone) => hasOverdueMail(queue, zone, Date.now()),
     rediscover: () => claims.discover(),
-    replaceSenders,
+    replaceSenders: (zone) => replaceSenders(zone, () => claims.letGo(zone)),
     onStalled: (zone, remedy) => stalls.inc({ zone, remedy }),
     log,
   });
