@@ -46,6 +46,7 @@ export async function resume(
   { actor, isDryRun }: { actor: string; isDryRun: boolean },
 ): Promise<Outcome | undefined> {
   const { pool, pauses, claims, log } = queue;
+  await pauses.refresh(); // it may be another instance's
   const found = pauses.active.find((active) => active.id === id);
   if (isDryRun)
     return found && { actionId: null, dryRun: true, affected: await countPaused(pool, id), inAttempt: 0 };
