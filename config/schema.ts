@@ -151,7 +151,7 @@ export const settingsSchema = Type.Object(
       queueServerPort: port(12081, "ZoneMTA's internal queue server, loopback"),
       controlPort: port(3003, 'Control, health and metrics'),
       senderProcesses: positive(1, 'Sender processes of the default zone'),
-      connections: positive(20, 'Deliveries at a time in one sender process'),
+      connections: positive(50, 'Deliveries at a time in one sender process'),
       maxConnectionsPerDomain: positive(10, 'Deliveries at a time to one recipient domain'),
       nameservers: Type.Array(Type.String(), {
         default: [],

@@ -19,7 +19,6 @@ import { type ClaimedRow, rowKey } from './rows.ts';
 import { type DemandMessage, type EndedMessage, wire } from './wire.ts';
 
 const MAX_ENDINGS = 100;
-const CONCURRENCY = 2;
 
 /** What a Sender is given: the delivery, or false when the queue closes. */
 type Give = Callback;
@@ -56,7 +55,6 @@ export class Exchange {
     this.#endings = new Group({
       flush: (reports) => this.#commit(reports),
       maxItems: MAX_ENDINGS,
-      concurrency: CONCURRENCY,
     });
   }
 

@@ -18,8 +18,6 @@ const DEFAULT_ZONE = 'default';
 const DEFAULT_PRIORITY = 5;
 const MAX_GROUP = 50;
 const MAX_GROUP_BYTES = 2_097_152;
-/** Two groups at a time: one is being synced to disk while the other is being written. */
-const CONCURRENCY = 2;
 const STATE_MS = 100;
 /** ZoneMTA closes the connection at a frame of more than 3 MiB; a row has less than a kilobyte. */
 const MAX_ROWS_PER_FRAME = 500;
@@ -41,7 +39,6 @@ export class IntakeDesk {
       maxItems: MAX_GROUP,
       maxSize: MAX_GROUP_BYTES,
       sizeOf: ({ body }) => body.length,
-      concurrency: CONCURRENCY,
     });
     this.#refreshState();
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Group } from '../../../mta/queue/group.ts';
 
 describe('group commit', () => {
-  function groupOf(options: { maxItems?: number; maxSize?: number; concurrency?: number } = {}) {
+  function groupOf(options: { maxItems?: number; maxSize?: number } = {}) {
     const flushes: number[][] = [];
     const gates: (() => void)[] = [];
     const group = new Group<number, number>({
@@ -54,15 +54,5 @@ describe('group commit', () => {
       (await outcomes).map(({ status }) => status),
       ['rejected', 'fulfilled'],
     );
-  });
-
-  it('runs as many flushes at a time as it may', async () => {
-    const { group, flushes, openAll } = groupOf({ concurrency: 2 });
-    const results = Promise.all([1, 2, 3, 4].map((item) => group.add(item)));
-    assert.deepEqual(flushes, [[1], [2]]);
-    await openAll();
-    await results;
-
-    assert.deepEqual(flushes, [[1], [2], [3, 4]]);
   });
 });
