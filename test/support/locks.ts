@@ -3,7 +3,8 @@
 import { waitFor } from './mail.ts';
 import type { TestDatabase } from './postgres.ts';
 
-export interface TableLock {
+/** Released at the end of the block that holds it (`await using`), so that a test that fails holds up no other. */
+export interface TableLock extends AsyncDisposable {
   /** Backends whose statement contains `part` and waits, longest first, once there are so many. */
   waitForWaiters(part: string, count: number): Promise<number[]>;
   /** Undoes what the backend was about to do. */
@@ -16,6 +17,13 @@ export async function lockTable({ pool }: TestDatabase, table: string): Promise<
   const client = await pool.connect();
   await client.query('begin');
   await client.query(`lock table ${table} in exclusive mode`);
+  let isHeld = true;
+  const release = async () => {
+    if (!isHeld) return;
+    isHeld = false;
+    await client.query('rollback');
+    client.release();
+  };
   return {
     waitForWaiters: (part, count) =>
       waitFor(`${count} statements to wait for ${table}`, async () => {
@@ -32,9 +40,7 @@ export async function lockTable({ pool }: TestDatabase, table: string): Promise<
     async terminate(backend) {
       await pool.query('select pg_terminate_backend($1, 5000)', [backend]);
     },
-    async release() {
-      await client.query('rollback');
-      client.release();
-    },
+    release,
+    [Symbol.asyncDispose]: release,
   };
 }
