@@ -67,6 +67,7 @@ export async function createApp({
   });
   app.decorateRequest('domainCredential', undefined);
   app.decorateRequest('organizationCredential', undefined);
+  app.decorateRequest('operatorCredential', undefined);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
   limitBytesInFlight(app);

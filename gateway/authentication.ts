@@ -1,5 +1,6 @@
 /** Who the client is: AUTH PLAIN and LOGIN with an API token as the password. The token is never kept or logged. */
 import type { SMTPServerAuthentication, SMTPServerSession } from 'smtp-server';
+import { refuseAccess } from '../lib/access.ts';
 import { type Credential, findCredential } from '../lib/rpc/contracts/credentials.ts';
 import { digestToken } from '../lib/secrets.ts';
 import { type GatewayContext, stateOf, transactionIdOf } from './context.ts';
@@ -10,7 +11,7 @@ const MAX_TOKEN_CHARACTERS = 512;
 
 export type CredentialLookup =
   | { ok: true; credential: Credential }
-  /** `unknown`: nobody has this token, or no longer. `unavailable`: it cannot be said now. */
+  /** `unknown`: nobody has this token, or no longer, or not from this address. `unavailable`: it cannot be said now. */
   | { ok: false; reason: 'unknown' | 'unavailable' };
 
 /** The reply that refuses the client; undefined when it is let in, with its credential in the session's state. */
@@ -51,6 +52,7 @@ export async function lookUpCredential(
   { rpc, log }: Pick<GatewayContext, 'rpc' | 'log'>,
 ): Promise<CredentialLookup> {
   const result = await rpc.call(findCredential, { params: { digest }, requestId: transactionIdOf(session) });
+  if (result.ok && refuseAccess(result.value, session.remoteAddress)) return { ok: false, reason: 'unknown' };
   if (result.ok) return { ok: true, credential: result.value };
   if (result.reason === 'not_found') return { ok: false, reason: 'unknown' };
   log.warn({ session: session.id, result }, 'credential.unavailable');

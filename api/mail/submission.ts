@@ -5,12 +5,14 @@
 import { randomUUID } from 'node:crypto';
 import { simpleParser } from 'mailparser';
 import type { Settings } from '../../config/schema.ts';
+import { refuseAccess } from '../../lib/access.ts';
 import { domainOf, normalizeAddress } from '../../lib/mail/address.ts';
 import { findAuthor } from '../../lib/mail/author.ts';
 import { type HeaderField, splitMessage } from '../../lib/mail/header-block.ts';
 import type { Submission } from '../../lib/rpc/contracts/submissions.ts';
 import { type DomainCredential, refusalOf } from '../models/api-token.ts';
 import type { NewMessage } from '../models/message.ts';
+import { isGranted } from '../models/scope.ts';
 
 export type SubmissionRefusal = {
   code:
@@ -35,7 +37,12 @@ export async function readSubmission(
   credential: DomainCredential | undefined,
   limits: Settings['limits'],
 ): Promise<SubmissionResult> {
-  if (!credential) return refuse('credential_revoked', 'The API token is not valid any more');
+  if (!credential || !isGranted(credential.scopes, 'send')) {
+    return refuse('credential_revoked', 'The API token is not valid any more');
+  }
+  if (refuseAccess(credential, submission.client.address)) {
+    return refuse('credential_revoked', 'The API token may not be used from this address');
+  }
   const refusal = refusalOf(credential);
   if (refusal) return refuse('sending_refused', refusal);
 

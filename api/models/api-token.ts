@@ -1,5 +1,6 @@
 /** API tokens: who a caller is. Only digests are stored, so a token is shown once, when it is made. */
 import { randomBytes } from 'node:crypto';
+import type { AccessRule } from '../../lib/access.ts';
 import { findCredential } from '../../lib/rpc/contracts/credentials.ts';
 import { digestToken } from '../../lib/secrets.ts';
 import type { Queryable, Transaction } from '../database.ts';
@@ -9,12 +10,27 @@ const TOKEN_BYTES = 32;
 export interface ApiToken {
   id: number;
   name: string;
+  /** Null: all that the kind can (models/scope.ts) */
+  scopes: string[] | null;
+  /** In CIDR notation; empty: from anywhere */
+  allowedNetworks: string[];
+  expiresAt: Date | null;
+  /** To the minute */
+  lastUsedAt: Date | null;
   createdAt: Date;
 }
 
-/** A domain's token: may send from this domain, and see its messages. */
-export interface DomainCredential {
+/** What may be said about a token when it is made, and later. */
+export type TokenTerms = Partial<Pick<ApiToken, 'name' | 'scopes' | 'allowedNetworks' | 'expiresAt'>>;
+
+/** Where, until when and for what a token may be used, whatever its kind. */
+export interface TokenRule extends AccessRule {
   tokenId: number;
+  scopes: string[] | null;
+}
+
+/** A domain's token: may send from this domain, and see its messages. */
+export interface DomainCredential extends TokenRule {
   organizationId: number;
   domainId: number;
   domain: string;
@@ -23,44 +39,67 @@ export interface DomainCredential {
 }
 
 /** An organization's token: may manage its domains. */
-export interface OrganizationCredential {
-  tokenId: number;
+export interface OrganizationCredential extends TokenRule {
   organizationId: number;
 }
 
-const columns = 'id, name, created_at as "createdAt"';
+/** An operator's token: may manage all organizations. */
+export type OperatorCredential = TokenRule;
+
+const columns = `
+  id, name, scopes,
+  allowed_networks as "allowedNetworks",
+  expires_at       as "expiresAt",
+  last_used_at     as "lastUsedAt",
+  created_at       as "createdAt"`;
+
+/** Of the table under the alias `token`. */
+const ruleColumns = `
+  token.id               as "tokenId",
+  token.scopes,
+  token.allowed_networks as "allowedNetworks",
+  to_char(token.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "expiresAt"`;
+
+const isAlive = 'token.revoked_at is null and (token.expires_at is null or token.expires_at > now())';
 
 export async function createDomainToken(
   db: Queryable,
-  { organizationId, domainId, name }: { organizationId: number; domainId: number; name: string },
+  { organizationId, domainId, ...terms }: { organizationId: number; domainId: number } & TokenTerms,
 ): Promise<ApiToken & { token: string }> {
-  return insertToken(db, 'domain', organizationId, domainId, name);
+  return insertToken(db, 'domain', organizationId, domainId, terms);
 }
 
 export async function createOrganizationToken(
   db: Queryable,
-  { organizationId, name }: { organizationId: number; name: string },
+  { organizationId, ...terms }: { organizationId: number } & TokenTerms,
 ): Promise<ApiToken & { token: string }> {
-  return insertToken(db, 'organization', organizationId, null, name);
+  return insertToken(db, 'organization', organizationId, null, terms);
 }
 
-/** By the digest of the token, or by the token's id. Undefined: unknown or revoked. */
+export async function createOperatorToken(
+  db: Queryable,
+  terms: TokenTerms,
+): Promise<ApiToken & { token: string }> {
+  return insertToken(db, 'operator', null, null, terms);
+}
+
+/** By the digest of the token, or by the token's id. Undefined: unknown, revoked or expired. */
 export async function findDomainCredential(
   db: Queryable,
   by: { digest: string } | { tokenId: number },
 ): Promise<DomainCredential | undefined> {
   const [column, value] = 'digest' in by ? ['digest', by.digest] : ['id', by.tokenId];
   const { rows } = await db.query<DomainCredential>(
-    `select token.id                             as "tokenId",
-            domain.organization_id               as "organizationId",
-            domain.id                            as "domainId",
-            domain.name                          as domain,
+    `select ${ruleColumns},
+            domain.organization_id                as "organizationId",
+            domain.id                             as "domainId",
+            domain.name                           as domain,
             organization.suspended_at is not null as "isSuspended",
-            domain.dkim_verified_at is not null  as "isVerified"
+            domain.dkim_verified_at is not null   as "isVerified"
        from api_tokens token
        join domains domain             on domain.id = token.domain_id
        join organizations organization on organization.id = domain.organization_id
-      where token.${column} = $1 and token.kind = 'domain' and token.revoked_at is null`,
+      where token.${column} = $1 and token.kind = 'domain' and ${isAlive}`,
     [value],
   );
   return rows[0];
@@ -71,9 +110,22 @@ export async function findOrganizationCredential(
   digest: string,
 ): Promise<OrganizationCredential | undefined> {
   const { rows } = await db.query<OrganizationCredential>(
-    `select id as "tokenId", organization_id as "organizationId"
-       from api_tokens
-      where digest = $1 and kind = 'organization' and revoked_at is null`,
+    `select ${ruleColumns}, token.organization_id as "organizationId"
+       from api_tokens token
+      where token.digest = $1 and token.kind = 'organization' and ${isAlive}`,
+    [digest],
+  );
+  return rows[0];
+}
+
+export async function findOperatorCredential(
+  db: Queryable,
+  digest: string,
+): Promise<OperatorCredential | undefined> {
+  const { rows } = await db.query<OperatorCredential>(
+    `select ${ruleColumns}
+       from api_tokens token
+      where token.digest = $1 and token.kind = 'operator' and ${isAlive}`,
     [digest],
   );
   return rows[0];
@@ -86,44 +138,102 @@ export function refusalOf({ isSuspended, isVerified }: DomainCredential): string
   return null;
 }
 
-/** The tokens of a domain that are not revoked, oldest first. */
-export async function listDomainTokens(db: Queryable, domainId: number): Promise<ApiToken[]> {
+/** Whose tokens: a domain's, an organization's own, or the operators'. */
+export type TokenOwner = { domainId: number } | { organizationId: number } | 'operator';
+
+/** The tokens that are not revoked, oldest first. */
+export async function listTokens(db: Queryable, owner: TokenOwner): Promise<ApiToken[]> {
+  const { condition, values } = ownedBy(owner);
   const { rows } = await db.query<ApiToken>(
-    `select ${columns} from api_tokens where domain_id = $1 and revoked_at is null order by id`,
-    [domainId],
+    `select ${columns} from api_tokens where ${condition} and revoked_at is null order by id`,
+    values,
   );
   return rows;
 }
 
-/** From the commit on nobody sends with it. False: the domain has no such token. */
-export async function revokeDomainToken(
+/** Undefined: the owner has no such token, or it was revoked. */
+export async function findToken(
+  db: Queryable,
+  owner: TokenOwner,
+  tokenId: number,
+): Promise<ApiToken | undefined> {
+  const { condition, values } = ownedBy(owner);
+  const { rows } = await db.query<ApiToken>(
+    `select ${columns} from api_tokens where ${condition} and id = $2 and revoked_at is null`,
+    [...values, tokenId],
+  );
+  return rows[0];
+}
+
+/** Changes what is named in `terms`; from the commit on every service goes by it. Undefined: there is no such token. */
+export async function updateToken(
   tx: Transaction,
-  { domainId, tokenId }: { domainId: number; tokenId: number },
-): Promise<boolean> {
-  const { rows } = await tx.query<{ digest: string }>(
+  owner: TokenOwner,
+  tokenId: number,
+  terms: TokenTerms,
+): Promise<ApiToken | undefined> {
+  const { condition, values } = ownedBy(owner);
+  const { rows } = await tx.query<ApiToken & { digest: string }>(
     `update api_tokens
-        set revoked_at = coalesce(revoked_at, now())
-      where id = $1 and domain_id = $2
-  returning digest`,
-    [tokenId, domainId],
+        set name             = coalesce($3, name),
+            scopes           = case when $4::boolean then $5::text[] else scopes end,
+            allowed_networks = coalesce($6::text[], allowed_networks),
+            expires_at       = case when $7::boolean then $8::timestamptz else expires_at end
+      where ${condition} and id = $2 and revoked_at is null
+  returning digest, ${columns}`,
+    [
+      ...values,
+      tokenId,
+      terms.name ?? null,
+      terms.scopes !== undefined,
+      terms.scopes ?? null,
+      terms.allowedNetworks ?? null,
+      terms.expiresAt !== undefined,
+      terms.expiresAt ?? null,
+    ],
   );
   for (const { digest } of rows) await tx.invalidate(findCredential, { digest });
-  return rows.length === 1;
+  return rows[0];
+}
+
+/** From the commit on nobody gets in with it. Undefined: the owner has no such token, or it was revoked before. */
+export async function revokeToken(
+  tx: Transaction,
+  owner: TokenOwner,
+  tokenId: number,
+): Promise<ApiToken | undefined> {
+  const { condition, values } = ownedBy(owner);
+  const { rows } = await tx.query<ApiToken & { digest: string }>(
+    `update api_tokens
+        set revoked_at = now()
+      where ${condition} and id = $2 and revoked_at is null
+  returning digest, ${columns}`,
+    [...values, tokenId],
+  );
+  for (const { digest } of rows) await tx.invalidate(findCredential, { digest });
+  return rows[0];
+}
+
+/** `condition` takes one value, $1. */
+function ownedBy(owner: TokenOwner): { condition: string; values: (number | string)[] } {
+  if (owner === 'operator') return { condition: 'kind = $1', values: ['operator'] };
+  if ('domainId' in owner) return { condition: 'domain_id = $1', values: [owner.domainId] };
+  return { condition: "kind = 'organization' and organization_id = $1", values: [owner.organizationId] };
 }
 
 async function insertToken(
   db: Queryable,
-  kind: 'domain' | 'organization',
-  organizationId: number,
+  kind: 'domain' | 'organization' | 'operator',
+  organizationId: number | null,
   domainId: number | null,
-  name: string,
+  { name = '', scopes = null, allowedNetworks = [], expiresAt = null }: TokenTerms,
 ): Promise<ApiToken & { token: string }> {
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
   const { rows } = await db.query<ApiToken>(
-    `insert into api_tokens (kind, organization_id, domain_id, name, digest)
-          values ($1, $2, $3, $4, $5)
+    `insert into api_tokens (kind, organization_id, domain_id, name, scopes, allowed_networks, expires_at, digest)
+          values ($1, $2, $3, $4, $5, $6, $7, $8)
        returning ${columns}`,
-    [kind, organizationId, domainId, name, digestToken(token)],
+    [kind, organizationId, domainId, name, scopes, allowedNetworks, expiresAt, digestToken(token)],
   );
   const [row] = rows;
   if (!row) throw new Error('insert returned no row');

@@ -1,4 +1,4 @@
-/** The bodies of the contract that are no success (1.3). */
+/** What the schemas of several resources have in common, above all the bodies of the contract that are no success (1.3). */
 import Type from 'typebox';
 
 export const errorSchema = Type.Object({ error: Type.String() });
@@ -8,3 +8,23 @@ export const errorsSchema = Type.Object({
 });
 
 export const anyErrorSchema = Type.Union([errorSchema, errorsSchema]);
+
+/**
+ * Of the routes that manage: 401 is a token that is missing, wrong, revoked or expired, 403 one that is not for this
+ * route or this client; 404 is another's thing too.
+ */
+export const managementFailures = {
+  401: errorSchema,
+  403: errorSchema,
+  404: errorSchema,
+  406: errorSchema,
+  422: errorsSchema,
+  503: errorSchema,
+};
+
+export const moment = Type.String({ format: 'date-time' });
+
+/** Text for people; no control characters. */
+export const singleLine = Type.String({ maxLength: 200, pattern: '^[^\\u0000-\\u001f]*$' });
+
+export const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);

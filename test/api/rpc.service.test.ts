@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { inTransaction } from '../../api/database.ts';
-import { revokeDomainToken } from '../../api/models/api-token.ts';
+import { revokeToken } from '../../api/models/api-token.ts';
 import { activateDkimKey, createDkimKey, generateDkimKeyPair } from '../../api/models/dkim-key.ts';
 import { verifyDomain } from '../../api/models/domain.ts';
 import { resumeOrganization, suspendOrganization } from '../../api/models/organization.ts';
@@ -71,12 +71,14 @@ describe('the RPC side of the api', () => {
         domainId,
         domain,
         refusal: null,
+        allowedNetworks: [],
+        expiresAt: null,
       });
     });
 
     it('finds nobody for an unknown, a revoked and an organization token', async () => {
       const other = await api.createTenant();
-      await inTransaction(api.store, (tx) => revokeDomainToken(tx, other));
+      await inTransaction(api.store, (tx) => revokeToken(tx, other, other.tokenId));
       for (const token of ['x', other.token, tenant.organizationToken]) {
         assert.equal((await findCredential(token)).status, 404);
       }
@@ -110,7 +112,7 @@ describe('the RPC side of the api', () => {
 
       await assert.rejects(
         inTransaction(api.store, async (tx) => {
-          await revokeDomainToken(tx, other);
+          await revokeToken(tx, other, other.tokenId);
           throw new Error('crash before the commit');
         }),
       );
@@ -121,7 +123,7 @@ describe('the RPC side of the api', () => {
         false,
       );
 
-      await inTransaction(api.store, (tx) => revokeDomainToken(tx, other));
+      await inTransaction(api.store, (tx) => revokeToken(tx, other, other.tokenId));
       assert.deepEqual(await jobs(), [
         { data: { contract: 'findCredential', params: { digest: digestToken(other.token) } } },
       ]);
@@ -251,7 +253,7 @@ describe('the RPC side of the api', () => {
     it('stops taking mail the moment the token is revoked', async () => {
       const other = await api.createTenant();
       assert.equal((await submit({}, other)).status, 200);
-      await inTransaction(api.store, (tx) => revokeDomainToken(tx, other));
+      await inTransaction(api.store, (tx) => revokeToken(tx, other, other.tokenId));
 
       const { status, body } = await submit({}, other);
       assert.deepEqual([status, body.error.code], [422, 'credential_revoked']);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { inTransaction } from '../../api/database.ts';
-import { revokeDomainToken } from '../../api/models/api-token.ts';
+import { revokeToken } from '../../api/models/api-token.ts';
 import { suspendOrganization } from '../../api/models/organization.ts';
 import { countRows, sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
 
@@ -141,7 +141,7 @@ describe('POST /api/v1/send', () => {
 
     it('400 for a token from the moment of its revocation', async () => {
       const other = await api.createTenant();
-      await inTransaction(api.store, (tx) => revokeDomainToken(tx, other));
+      await inTransaction(api.store, (tx) => revokeToken(tx, other, other.tokenId));
 
       await expect(400, { error: 'Invalid API Token' }, sendRequest(other));
     });

@@ -53,6 +53,8 @@ export const testCredential: Credential = {
   domainId: 3,
   domain: 'shop.example',
   refusal: null,
+  allowedNetworks: [],
+  expiresAt: null,
 };
 
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {

@@ -9,6 +9,10 @@ export const credentialSchema = Type.Object({
   domain: Type.String(),
   /** Set when mail is refused for now; the text is shown to the client. */
   refusal: Type.Union([Type.String(), Type.Null()]),
+  /** From where it may be used, in CIDR notation; empty: from anywhere. lib/access.ts has the rule. */
+  allowedNetworks: Type.Array(Type.String()),
+  /** A credential that was cached before it expired is not to be used after. */
+  expiresAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
 });
 export type Credential = Static<typeof credentialSchema>;
 
