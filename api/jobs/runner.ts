@@ -10,6 +10,7 @@ import { measureBacklog } from '../models/hand-over.ts';
 import { handOver } from './hand-over.ts';
 import { type InvalidateJob, invalidate } from './invalidate.ts';
 import { HAND_OVER, INVALIDATE } from './queues.ts';
+import { startUpkeep } from './upkeep.ts';
 
 const FINISH_TIMEOUT_MS = 8_000;
 const BOSS_CONNECTIONS = 4;
@@ -41,10 +42,12 @@ export async function startWorker(settings: Settings, log: Logger): Promise<Work
   const intake = createIntake(settings);
   await store.boss.start({ attempts: 5 });
   await work(store, intake, settings, registry, log);
+  const upkeep = startUpkeep(store, log);
   return {
     store,
     registry,
     async close() {
+      upkeep.stop();
       await store.boss.stop({ graceful: true, timeout: FINISH_TIMEOUT_MS });
       intake.close();
       await store.invalidator.close();

@@ -1,13 +1,14 @@
 /** From a request that was read to a message that is queued. */
 import type { Settings } from '../../config/schema.ts';
-import { inTransaction, type Store } from '../database.ts';
+import type { Store } from '../database.ts';
 import type { DomainCredential } from '../models/api-token.ts';
-import { acceptMessage } from '../models/message.ts';
+import { answerOnce, type IdempotencyKey, type Outcome } from '../models/idempotency-key.ts';
+import { acceptMessage, type NewMessage } from '../models/message.ts';
 import { composeMessage, listRecipients } from './compose.ts';
 import type { Refusal } from './field-reader.ts';
 import { readSendRequest } from './send-request.ts';
 
-export type SendResult = { ok: true; id: number } | { ok: false; refusal: Refusal };
+export type Prepared = { ok: true; message: NewMessage } | { ok: false; refusal: Refusal };
 
 const TOO_LARGE: Refusal = { code: 413, body: { error: 'Email exceeds the maximum size of 30 MB' } };
 
@@ -16,8 +17,24 @@ export async function sendMessage(
   store: Store,
   credential: DomainCredential,
   body: unknown,
+  { limits, key }: { limits: Settings['limits']; key: IdempotencyKey | undefined },
+): Promise<Outcome> {
+  const prepared = await prepareMessage(credential, body, limits);
+  if (!prepared.ok) {
+    return { state: 'answered', answer: { status: prepared.refusal.code, body: prepared.refusal.body } };
+  }
+  return answerOnce(store, key, async (tx) => {
+    const id = await acceptMessage(tx, prepared.message);
+    return { status: 200, body: { id, status: 'pending' } };
+  });
+}
+
+/** Reads, checks and composes, and touches no database. */
+export async function prepareMessage(
+  credential: DomainCredential,
+  body: unknown,
   limits: Settings['limits'],
-): Promise<SendResult> {
+): Promise<Prepared> {
   const read = readSendRequest(body, credential.domain, limits);
   if (!read.ok) return read;
   const { content, messageId } = await composeMessage(read.request);
@@ -36,5 +53,5 @@ export async function sendMessage(
     recipients: listRecipients(read.request),
     acceptance: { source: 'http' },
   } as const;
-  return { ok: true, id: await inTransaction(store, (tx) => acceptMessage(tx, message)) };
+  return { ok: true, message };
 }

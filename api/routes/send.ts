@@ -1,20 +1,24 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyPluginAsync } from 'fastify';
 import type { Context } from '../app.ts';
 import { sendMessage } from '../mail/send.ts';
 import { authenticateDomain, domainCredentialOf, requireSendingAllowed } from '../plugins/authentication.ts';
+import { replayOr } from '../plugins/idempotency.ts';
 import { sendSchema } from '../schemas/send.ts';
 
-export function sendRoutes({ store, settings, metrics }: Context): FastifyPluginAsyncTypebox {
+export function sendRoutes({ store, settings: { limits }, metrics }: Context): FastifyPluginAsync {
   return async (app) => {
     app.addHook('onRequest', authenticateDomain(store.pool));
     app.addHook('onRequest', requireSendingAllowed);
 
     // The body's schema is documentation: the contract has an order of checks and words of its own.
-    app.post('/send', { schema: sendSchema, validatorCompiler: () => () => true }, async (request, reply) => {
-      const result = await sendMessage(store, domainCredentialOf(request), request.body, settings.limits);
-      if (!result.ok) return reply.code(result.refusal.code).send(result.refusal.body);
-      metrics.messagesAccepted.inc({ source: 'http' });
-      return { id: result.id, status: 'pending' as const };
-    });
+    app.post('/send', { schema: sendSchema, validatorCompiler: () => () => true }, (request, reply) =>
+      replayOr(store, request, reply, async (key) => {
+        const outcome = await sendMessage(store, domainCredentialOf(request), request.body, { limits, key });
+        if (outcome.state === 'answered' && outcome.answer.status === 200) {
+          metrics.messagesAccepted.inc({ source: 'http' });
+        }
+        return outcome;
+      }),
+    );
   };
 }

@@ -31,7 +31,16 @@ const sendBodySchema = Type.Object({
   ),
 });
 
+const idempotencyHeader = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      description: 'Sent again under it within 24 hours: the first answer again, and no second mail',
+    }),
+  ),
+});
+
 export const sendSchema = {
+  headers: idempotencyHeader,
   body: sendBodySchema,
   response: {
     200: Type.Object({ id: Type.Integer(), status: Type.Literal('pending') }),
@@ -39,7 +48,9 @@ export const sendSchema = {
     401: errorSchema,
     403: errorSchema,
     406: errorSchema,
+    409: errorSchema,
     413: errorSchema,
+    422: errorSchema,
     503: errorSchema,
   },
 };
