@@ -19,8 +19,8 @@ export const title = 'status';
 
 const BATCH = 500;
 const LOOK_EVERY_MS = 1_000;
-/** Under load events are gathered for this long: one request of many costs little more than one of one. */
-const PAUSE_MS = 100;
+/** After a batch the next is gathered for this long: a request of many events costs little more than one of one. */
+const PAUSE_MS = 200;
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5_000;
 
@@ -82,21 +82,23 @@ export function startShipping(
   rpc: Pick<RpcClient, 'call'>,
   log: Logger,
 ): { stop(): void } {
-  let isShipping = false;
+  let isBusy = false;
   let again = false;
   let isStopped = false;
 
   function ship(): void {
     if (isStopped) return;
-    again = isShipping;
-    if (isShipping) return;
-    isShipping = true;
+    again = isBusy;
+    if (isBusy) return;
+    isBusy = true;
     shipAll(outbox, rpc, log)
       .catch((error: unknown) => log.error({ err: error }, 'outbox.shipping_failed'))
-      .finally(() => {
-        isShipping = false;
-        if (again) setTimeout(ship, PAUSE_MS).unref();
-      });
+      .finally(() => setTimeout(endPause, PAUSE_MS).unref());
+  }
+
+  function endPause(): void {
+    isBusy = false;
+    if (again) ship();
   }
 
   outbox.onEvents(ship);
@@ -110,7 +112,7 @@ export function startShipping(
   };
 }
 
-/** Until the outbox is empty. While the api does not answer it waits, 200 ms at first, 5 s at most. */
+/** What the outbox has now. While the api does not answer it waits, 200 ms at first, 5 s at most. */
 export async function shipAll(outbox: EventOutbox, rpc: Pick<RpcClient, 'call'>, log: Logger): Promise<void> {
   let waitMs = FIRST_RETRY_MS;
   for (;;) {
@@ -118,6 +120,7 @@ export async function shipAll(outbox: EventOutbox, rpc: Pick<RpcClient, 'call'>,
     if (events.length === 0) return;
     const outcome = await shipBatch(outbox, rpc, log, events);
     if (outcome === 'shipped') {
+      if (events.length < BATCH) return; // what has come since is announced
       waitMs = FIRST_RETRY_MS;
       continue;
     }

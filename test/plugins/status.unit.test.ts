@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventOutbox } from '../../lib/delivery.ts';
 import { createLogger } from '../../lib/log.ts';
 import type { RpcClient } from '../../lib/rpc/client.ts';
 import type { DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
-import { shipAll } from '../../plugins/status.ts';
+import { shipAll, startShipping } from '../../plugins/status.ts';
 
 const log = createLogger('test', { level: 'silent' });
 
@@ -73,5 +74,32 @@ describe('status: shipping', () => {
 
     assert.deepEqual(parked, ['bad']);
     assert.deepEqual(left(), []);
+  });
+
+  it('ships the first event at once and gathers those that follow', async () => {
+    let announce = () => {};
+    let waiting = ['1'];
+    const { rpc, batches } = apiThat((ids) => ({ ok: true, value: { accepted: ids.length, duplicates: 0 } }));
+    const outbox: EventOutbox = {
+      readEvents: async () => waiting.map((id) => ({ id }) as DeliveryEvent),
+      removeEvents: async (gone) => {
+        waiting = waiting.filter((id) => !gone.includes(id));
+      },
+      parkEvent: async () => {},
+      onEvents(listener) {
+        announce = listener;
+      },
+    };
+
+    const shipping = startShipping(outbox, rpc, log);
+    for (const id of ['2', '3', '4', '5']) {
+      await sleep(10);
+      waiting.push(id);
+      announce();
+    }
+    await sleep(250);
+    shipping.stop();
+
+    assert.deepEqual(batches, [['1'], ['2', '3', '4', '5']]);
   });
 });
