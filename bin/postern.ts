@@ -10,6 +10,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { projectRoot } from '../deploy/local/installation.ts';
+import { addBounceCommands } from './commands/bounce.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addDomainCommands } from './commands/domain.ts';
@@ -37,6 +38,7 @@ Examples:
   $ bin/postern domain add example.com
   $ bin/postern queue summary
   $ bin/postern doctor
+  $ bin/postern bounce explain --reply '550 5.1.1 User unknown'
   $ bin/postern token create --domain example.com
   $ bin/postern config check
 
@@ -51,5 +53,6 @@ addDomainCommands(program);
 addTokenCommands(program);
 addQueueCommands(program);
 addDoctorCommand(program);
+addBounceCommands(program);
 addConfigCommands(program);
 await program.parseAsync();
