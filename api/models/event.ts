@@ -44,7 +44,6 @@ export interface RecordResult {
 }
 
 interface RecipientRow {
-  id: number;
   messageId: number;
   address: string;
   state: State;
@@ -104,7 +103,7 @@ async function insertEvents(tx: Queryable, events: readonly NewEvent[]): Promise
        from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[])
             with ordinality as event (id, message_id, recipient, type, occurred_at, data, ordinal)
       order by ordinal
-         on conflict (id) do nothing
+         on conflict (message_id, id) do nothing
   returning id`,
     [
       stored.map((event) => event.id),
@@ -128,7 +127,7 @@ async function applyEvents(tx: Queryable, events: readonly NewEvent[]): Promise<
 
 async function loadRecipients(tx: Queryable, messageIds: number[]): Promise<RecipientRow[]> {
   const { rows } = await tx.query<RecipientRow>(
-    `select id, message_id as "messageId", address, state, state_at as "stateAt", attempts
+    `select message_id as "messageId", address, state, state_at as "stateAt", attempts
        from recipients
       where message_id = any($1::bigint[])`,
     [messageIds],
@@ -173,12 +172,14 @@ async function saveRecipients(tx: Queryable, rows: readonly RecipientRow[]): Pro
             enhanced_code = case when change.has_reply then change.enhanced_code else recipients.enhanced_code end,
             category      = case when change.has_reply then change.category      else recipients.category      end,
             mx            = case when change.has_reply then change.mx            else recipients.mx            end
-       from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::boolean[], $6::text[],
-                   $7::integer[], $8::text[], $9::text[], $10::text[])
-            as change (id, state, state_at, attempts, has_reply, response, response_code, enhanced_code, category, mx)
-      where recipients.id = change.id`,
+       from unnest($1::text[], $2::text[], $3::timestamptz[], $4::integer[], $5::boolean[], $6::text[],
+                   $7::integer[], $8::text[], $9::text[], $10::text[], $11::bigint[])
+            as change (address, state, state_at, attempts, has_reply, response, response_code, enhanced_code, category,
+                       mx, message_id)
+      where recipients.message_id = change.message_id and recipients.address = change.address
+        and recipients.message_id = any($11::bigint[])`, // which is what lets Postgres look into few partitions
     [
-      rows.map((row) => row.id),
+      rows.map((row) => row.address),
       rows.map((row) => row.state),
       rows.map((row) => row.stateAt),
       rows.map((row) => row.attempts),
@@ -188,6 +189,7 @@ async function saveRecipients(tx: Queryable, rows: readonly RecipientRow[]): Pro
       last.map((data) => data?.enhanced_code ?? null),
       last.map((data) => data?.category ?? null),
       last.map((data) => data?.mx?.hostname ?? null),
+      rows.map((row) => row.messageId),
     ],
   );
 }
@@ -202,7 +204,8 @@ async function saveMessageStates(tx: Queryable, recipients: readonly RecipientRo
     `update messages
         set state = change.state, updated_at = now()
        from unnest($1::bigint[], $2::text[]) as change (id, state)
-      where messages.id = change.id and messages.state <> change.state`,
+      where messages.id = change.id and messages.state <> change.state
+        and messages.id = any($1::bigint[])`,
     [messages.map((message) => message.id), messages.map((message) => message.state)],
   );
 }

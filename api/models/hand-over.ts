@@ -32,7 +32,7 @@ export async function findConsignment(db: Queryable, messageId: number): Promise
             message.tags            as tags,
             source.content,
             array(select address from recipients
-                   where message_id = message.id and state = 'queued'
+                   where message_id = $1 and state = 'queued'
                    order by id)     as recipients
        from messages message
        join domains domain         on domain.id = message.domain_id

@@ -127,22 +127,35 @@ export async function listRecipients(db: Queryable, messageId: number): Promise<
   return rows;
 }
 
-/** Undefined: the submission is known. One statement, because every round trip holds a connection. */
+/**
+ * Undefined: the submission is known. One statement, because every round trip holds a connection; prepared, because to
+ * plan it costs Postgres as much as to run it (0.58 ms of its time instead of 1.15 ms).
+ */
 async function insertMessage(tx: Queryable, message: NewMessage): Promise<number | undefined> {
   const { tokenId, organizationId, domainId } = message.credential;
-  const { rows } = await tx.query<{ id: number }>(
-    `with message as (
-       insert into messages (organization_id, domain_id, token_id, source, submission_id, envelope_from, from_header,
-                             subject, message_id, tags, size_bytes)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-       on conflict (submission_id) do nothing
+  const { rows } = await tx.query<{ id: number }>({
+    name: 'insert-message',
+    text: `with submission as (
+       insert into submissions (id, token_id, message_id)
+            select $5, $3, nextval('messages_id_seq') where $5::text is not null
+       on conflict (id) do nothing
+         returning message_id
+     ), reserved as (
+       select message_id as id from submission
+       union all
+       select nextval('messages_id_seq') where $5::text is null
+     ), message as (
+       insert into messages (id, organization_id, domain_id, token_id, source, envelope_from, from_header, subject,
+                             message_id, tags, size_bytes)
+       overriding system value
+            select id, $1, $2, $3, $4, $6, $7, $8, $9, $10, $11 from reserved
          returning id
      ), source as (
        insert into message_sources (message_id, content)
             select id, $12 from message
      ), recipient as (
-       insert into recipients (message_id, address, kind)
-            select message.id, recipient.address, recipient.kind
+       insert into recipients (message_id, domain_id, address, kind)
+            select message.id, $2, recipient.address, recipient.kind
               from message, unnest($13::text[], $14::text[]) with ordinality as recipient (address, kind, ordinal)
              order by ordinal
      ), event as (
@@ -150,7 +163,7 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
             select gen_random_uuid(), id, 'accepted', now(), $15 from message
      )
      select id from message`,
-    [
+    values: [
       organizationId,
       domainId,
       tokenId,
@@ -167,13 +180,13 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
       message.recipients.map((recipient) => recipient.kind),
       JSON.stringify(toStorable(message.acceptance)),
     ],
-  );
+  });
   return rows[0]?.id;
 }
 
 async function findSubmission(tx: Queryable, { submissionId, credential }: NewMessage): Promise<number> {
   const { rows } = await tx.query<{ id: number }>(
-    'select id from messages where submission_id = $1 and token_id = $2',
+    'select message_id as id from submissions where id = $1 and token_id = $2',
     [submissionId, credential.tokenId],
   );
   const [row] = rows;
