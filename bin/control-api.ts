@@ -13,6 +13,7 @@ import {
   listDeliveriesSchema,
   listLimitsSchema,
   listPausesSchema,
+  listSlowdownsSchema,
   outcomeSchema,
   setLimitSchema,
   showDeliverySchema,
@@ -31,6 +32,7 @@ export type Summary = Static<(typeof summarySchema.response)[200]>;
 export type Diagnosis = Static<(typeof diagnosisSchema.response)[200]>;
 export type Pause = Static<(typeof listPausesSchema.response)[200]>[number];
 export type Action = Static<(typeof listActionsSchema.response)[200]>[number];
+export type Slowdown = Static<(typeof listSlowdownsSchema.response)[200]>[number];
 export type Limit = Static<(typeof listLimitsSchema.response)[200]>[number];
 
 export type Verb = 'flushes' | 'bounces' | 'cancellations' | 'moves' | 'adoptions';
@@ -49,6 +51,7 @@ export interface ControlApi {
   listPauses(): Promise<ApiResult<Pause[]>>;
   listActions(limit: number): Promise<ApiResult<Action[]>>;
   listLimits(): Promise<ApiResult<Limit[]>>;
+  listSlowdowns(): Promise<ApiResult<Slowdown[]>>;
   setLimit(destination: string, limit: Omit<Limit, 'destination'>): Promise<ApiResult<Limit>>;
   removeLimit(destination: string): Promise<ApiResult<null>>;
 }
@@ -78,6 +81,7 @@ export function createControlApi({ mta, secrets }: Settings): ControlApi {
     listPauses: () => call(listPausesSchema.response[200], 'GET', '/pauses'),
     listActions: (limit) => call(listActionsSchema.response[200], 'GET', `/actions?limit=${limit}`),
     listLimits: () => call(listLimitsSchema.response[200], 'GET', '/limits'),
+    listSlowdowns: () => call(listSlowdownsSchema.response[200], 'GET', '/slowdowns'),
     setLimit: (destination, limit) =>
       call(setLimitSchema.response[200], 'PUT', `/limits/${encodeURIComponent(destination)}`, limit),
     removeLimit: (destination) => call(Type.Null(), 'DELETE', `/limits/${encodeURIComponent(destination)}`),

@@ -1,5 +1,14 @@
 /** The queue as people read it. */
-import type { Action, Delivery, Limit, Outcome, Pause, ShownDelivery, Summary } from './control-api.ts';
+import type {
+  Action,
+  Delivery,
+  Limit,
+  Outcome,
+  Pause,
+  ShownDelivery,
+  Slowdown,
+  Summary,
+} from './control-api.ts';
 import { clean, formatDuration, formatTable } from './text.ts';
 
 const plural = (count: number) => `${count} ${count === 1 ? 'delivery' : 'deliveries'}`;
@@ -109,6 +118,21 @@ export function formatLimits(limits: Limit[]): string {
       destination,
       String(connections),
       ratePerSecond === undefined ? '' : String(ratePerSecond),
+    ]),
+  );
+}
+
+export function formatSlowdowns(slowdowns: Slowdown[]): string {
+  if (slowdowns.length === 0) return 'No destination pushes back.';
+  return formatTable(
+    ['zone', 'destination', 'at a time', 'since', 'next try', 'reply'],
+    slowdowns.map(({ zone, destination, connections, since, retryAt, response }) => [
+      zone,
+      destination,
+      String(connections),
+      since,
+      retryAt ?? 'now',
+      response,
     ]),
   );
 }

@@ -46,7 +46,7 @@ interface Depth {
 function registerGauges(pool: pg.Pool): void {
   const depth = cached(() => readDepth(pool), COUNT_EVERY_MS);
   const counts = cached(() => readCounts(pool), COUNT_EVERY_MS);
-  const oldestDue = cached(() => readOldestDue(pool, siteOf), COUNT_EVERY_MS);
+  const oldestDue = cached(() => readOldestDue(pool, { siteOf }), COUNT_EVERY_MS);
   gauge('postern_queue_deliveries', 'Deliveries in the queue, by state', 'state', async () => {
     const { events: _, ...states } = await depth();
     return Object.entries(states);

@@ -9,6 +9,7 @@ import {
   formatLimits,
   formatOutcome,
   formatPauses,
+  formatSlowdowns,
   formatSummary,
 } from '../queue-text.ts';
 import { addSelection, readId, readMoment, type SelectionOptions, toSelector } from '../selection.ts';
@@ -172,6 +173,15 @@ function addLimits(queue: Command): void {
       withApi(command, async (api, print) => {
         const listed = unwrap(await api.listLimits(), HINTS);
         print(listed, formatLimits(listed));
+      }),
+    );
+  queue
+    .command('slowdowns')
+    .description('Destinations that push back, and what they get for now; queue flush ends a slowdown')
+    .action((_options, command: Command) =>
+      withApi(command, async (api, print) => {
+        const slowdowns = unwrap(await api.listSlowdowns(), HINTS);
+        print(slowdowns, formatSlowdowns(slowdowns));
       }),
     );
   limits

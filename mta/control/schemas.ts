@@ -231,4 +231,20 @@ export const setLimitSchema = {
   body: closed(limitProperties),
   response: answers(limitSchema),
 };
+
+/** Destinations that get less than their limit, because they push back. Times in ISO 8601. */
+export const listSlowdownsSchema = {
+  response: answers(
+    Type.Array(
+      Type.Object({
+        zone: Type.String(),
+        destination: Type.String(),
+        connections: Type.Integer(),
+        retryAt: nullable(moment),
+        since: moment,
+        response: Type.String(),
+      }),
+    ),
+  ),
+};
 export const removeLimitSchema = { params: destinationParams, response: { 204: Type.Null(), ...failures } };

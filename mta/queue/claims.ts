@@ -14,6 +14,7 @@ import { Gate, type PauseCheck } from './gate.ts';
 import type { QueueMetrics } from './metrics.ts';
 import { type ClaimedRow, type FlowKey, type RowKey, rowKey } from './rows.ts';
 import { Scheduler } from './scheduler.ts';
+import type { ListedSlowdown, Reaction } from './slowdowns.ts';
 
 const TICK_MS = 100;
 /** Flows that nobody announced: those of another instance on the same database, and defects. */
@@ -41,6 +42,10 @@ export interface EndedDelivery extends RowKey {
   dueAt?: number | undefined;
   /** The provider behind the MX it was delivered to */
   site?: string | undefined;
+  /** What that tells about the destination */
+  reaction?: Reaction | undefined;
+  /** Of a destination that pushed back */
+  response?: string | undefined;
 }
 
 interface ActiveClaim {
@@ -77,7 +82,9 @@ export class Claims {
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
-    this.scheduler = new Scheduler(options.limitOf);
+    this.scheduler = new Scheduler(options.limitOf, (slowdown, isOver) =>
+      this.#logSlowdown(slowdown, isOver),
+    );
     this.#gate = new Gate({
       pauses: options.pauses,
       onPassed: (rows) => this.#enter(rows),
@@ -125,7 +132,8 @@ export class Claims {
       const { row } = claim;
       this.#active.delete(rowKey(ending));
       if (ending.site) this.#noteSite(row.domain, ending.site);
-      this.scheduler.release(row);
+      const { reaction, response = '' } = ending;
+      this.scheduler.release(row, { reaction, response, now: Date.now() });
       if (ending.dueAt !== undefined) this.scheduler.noteLater(row, ending.dueAt);
       this.#options.metrics.ended(ending.type, row, performance.now() - claim.since);
       ended.push(row);
@@ -354,6 +362,12 @@ export class Claims {
     } catch (error) {
       this.#warn(error, 'give back');
     }
+  }
+
+  #logSlowdown({ zone, destination, response }: ListedSlowdown, isOver: boolean): void {
+    const { log } = this.#options;
+    if (isOver) log.info({ zone, destination }, 'destination.recovered');
+    else log.warn({ zone, destination, response }, 'destination.slowed');
   }
 
   #warn(error: unknown, what: string): void {

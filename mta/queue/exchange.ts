@@ -5,7 +5,7 @@
  */
 
 import type { DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
-import { type Callback, createTtlCache, type SendCommand } from '../zone-mta.ts';
+import type { Callback, SendCommand } from '../zone-mta.ts';
 import type { EndedDelivery } from './claims.ts';
 import { connectionCounts } from './connection-pool.ts';
 import type { QueueContext } from './context.ts';
@@ -19,6 +19,11 @@ import { type ClaimedRow, rowKey } from './rows.ts';
 import { type DemandMessage, type EndedMessage, wire } from './wire.ts';
 
 const MAX_ENDINGS = 100;
+/**
+ * ZoneMTA remembers for 2 or 15 minutes that a destination could not be reached, and defers unsent what else is for it.
+ * That is left to slowdowns.ts: nothing is remembered, so that every attempt is one.
+ */
+const DESTINATION_CACHE = new Set(['GETCACHE', 'SETCACHE', 'CLEARCACHE']);
 
 /** What a Sender is given: the delivery, or false when the queue closes. */
 type Give = Callback;
@@ -44,8 +49,6 @@ export class Exchange {
   readonly #bodies = new Map<string, { bytes: Buffer; uses: number }>();
   /** Messages whose bodies turned out to be unreadable while they were sent, with the reason. */
   readonly #unreadable = new Map<string, string>();
-  /** ZoneMTA remembers destinations that could not be reached, for a while. */
-  readonly #cache = createTtlCache();
   #owner = '';
   #isAsking = false;
 
@@ -62,12 +65,9 @@ export class Exchange {
   commandsOf(owner: string): SendCommand {
     this.#owner = owner;
     return (command, callback) => {
-      const { cmd, ...given } = typeof command === 'string' ? { cmd: command } : command;
-      const { key, value, ttl } = given as { key: string; value: unknown; ttl: number };
+      const { cmd } = typeof command === 'string' ? { cmd: command } : command;
       if (cmd === 'GET') this.#get(callback);
-      else if (cmd === 'GETCACHE') callback(null, this.#cache.get(key));
-      else if (cmd === 'SETCACHE') callback(null, this.#cache.set(key, value, ttl));
-      else if (cmd === 'CLEARCACHE') callback(null, this.#cache.remove(key));
+      else if (DESTINATION_CACHE.has(cmd)) callback(null);
       else this.#sendCommand(command, callback);
     };
   }

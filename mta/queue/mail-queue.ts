@@ -67,6 +67,7 @@ class MailQueue {
       waitingRows: () => this.claims.scheduler.buffered,
       activeRows: () => this.claims.activeCount,
       flows: () => this.claims.scheduler.flowCount,
+      slowedDestinations: () => this.claims.scheduler.destinations.slowdowns.count,
     });
     const { leaseSeconds } = queue;
     const sites = new Sites(pool);

@@ -15,6 +15,7 @@ export interface QueueGauges {
   waitingRows(): number;
   activeRows(): number;
   flows(): number;
+  slowedDestinations(): number;
 }
 
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -49,6 +50,11 @@ export function createQueueMetrics(registry: Registry, gauges: QueueGauges): Que
     ['postern_queue_memory_rows', 'Claimed deliveries in memory that wait for a sender', gauges.waitingRows],
     ['postern_queue_active_rows', 'Deliveries in the hands of senders', gauges.activeRows],
     ['postern_queue_flows', 'Flows known to the scheduler', gauges.flows],
+    [
+      'postern_queue_slowed_destinations',
+      'Destinations that push back and get less than their limit',
+      gauges.slowedDestinations,
+    ],
   ] as const) {
     new Gauge({
       name,

@@ -9,16 +9,23 @@ export interface OldestDue {
   sites: Map<string, number>;
 }
 
+export interface OldestDueOptions {
+  siteOf(domain: string): string | undefined;
+  /** Flows that are not counted */
+  isExcused?(flow: { zone: string; domain: string }): boolean;
+  /** ms since the epoch */
+  now?: number;
+}
+
 /** Steps through the index from flow to flow: one look-up a flow, however much waits. */
 export async function readOldestDue(
   pool: pg.Pool,
-  siteOf: (domain: string) => string | undefined,
-  now: number = Date.now(),
+  { siteOf, isExcused = () => false, now = Date.now() }: OldestDueOptions,
 ): Promise<OldestDue> {
   const oldest: OldestDue = { zones: new Map(), sites: new Map() };
   for (const { zone, domain, dueAt } of await findFlows(pool)) {
     const seconds = (now - dueAt) / 1000;
-    if (seconds < 0) continue;
+    if (seconds < 0 || isExcused({ zone, domain })) continue;
     raise(oldest.zones, zone, seconds);
     raise(oldest.sites, siteOf(domain) ?? domain, seconds);
   }

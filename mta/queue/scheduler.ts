@@ -6,9 +6,10 @@
  */
 
 import type { WantedRows } from './claim-rows.ts';
-import { Destinations, type LimitOf } from './destinations.ts';
+import { Destinations, type Experience, type LimitOf } from './destinations.ts';
 import { FlowRing } from './flow-ring.ts';
 import { type ClaimedRow, type FlowKey, flowId } from './rows.ts';
+import type { ListedSlowdown } from './slowdowns.ts';
 
 /** Claimed ahead for one flow, at most. What waits here is under lease and counted as claimed. */
 const BUFFER_PER_FLOW = 20;
@@ -46,8 +47,8 @@ export class Scheduler {
   #buffered = 0;
   #tickedAt = 0;
 
-  constructor(limitOf: LimitOf) {
-    this.destinations = new Destinations(limitOf);
+  constructor(limitOf: LimitOf, onSlowdown?: (slowdown: ListedSlowdown, isOver: boolean) => void) {
+    this.destinations = new Destinations(limitOf, onSlowdown);
   }
 
   /** Rows in memory that wait for a sender. */
@@ -123,11 +124,11 @@ export class Scheduler {
     return undefined;
   }
 
-  /** A delivery that `take` gave has ended. */
-  release({ zone, domain }: { zone: string; domain: string }): void {
-    this.destinations.end(zone, domain);
+  /** A delivery that `take` gave has ended. @param experience what that tells about the destination */
+  release({ zone, domain }: { zone: string; domain: string }, experience?: Experience): void {
+    const site = this.destinations.limitedSiteOf(zone, domain);
+    this.destinations.end(zone, domain, experience);
     this.#unblock(zone, domain);
-    const site = this.destinations.limitedSiteOf(domain);
     if (site === undefined) return;
     for (const other of [...this.#zoneOf(zone).blocked.keys()]) {
       if (this.destinations.siteOf(other) === site) this.#unblock(zone, other);

@@ -9,6 +9,7 @@ import { queueContext } from './context.ts';
 import type { Ending } from './endings.ts';
 import { createEvent, type EventDetails } from './events.ts';
 import type { Exchange } from './exchange.ts';
+import { readReaction } from './reaction.ts';
 import { nextAttemptAt } from './schedule.ts';
 
 interface QueueOfSender {
@@ -62,7 +63,11 @@ class PosternSender extends zoneMtaSender() {
   #end(delivery: SenderDelivery, details: EventDetails, callback: Callback): void {
     const dueAt = details.nextAttemptAt;
     const mx = delivery.attempt?.mx?.hostname;
-    const report = { type: details.type, dueAt: dueAt?.getTime(), site: mx && siteOfMx(mx) };
+    const reaction = readReaction(details, { isConnected: mx !== undefined });
+    const report = {
+      ...{ type: details.type, dueAt: dueAt?.getTime(), site: mx && siteOfMx(mx), reaction },
+      ...(reaction === 'pushback' && { response: details.response }),
+    };
     this.#exchange.end(createEnding(delivery, details), report).then((isEnded) => callback(null, isEnded));
   }
 }

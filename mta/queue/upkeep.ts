@@ -1,6 +1,7 @@
 /**
  * Keeps what operators have set in step with the database: pauses and limits of other instances come in, pauses whose
- * time is over end, what waits for a pause that is gone is freed, sites that were learned are written.
+ * time is over end, what waits for a pause that is gone is freed, sites that were learned are written, slowdowns that are
+ * long past forgotten.
  */
 import { endExpiredPauses, freePaused } from './pause-ends.ts';
 import type { RunningQueue } from './running-queue.ts';
@@ -44,5 +45,6 @@ export async function runUpkeep({
     claims.scheduler.reconsider();
     claims.pumpAllZones();
   }
+  claims.scheduler.destinations.slowdowns.forgetOld(Date.now());
   await sites.write();
 }

@@ -1,6 +1,8 @@
 /** What remote servers do to a delivery: the real mta against a server that misbehaves. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createControlApi } from '../../bin/control-api.ts';
 import { type HandOver, handOverUntilAccepted } from '../support/intake-session.ts';
 import { waitFor } from '../support/mail.ts';
 import { createMtaWorld, type MtaWorld } from '../support/mta-process.ts';
@@ -123,6 +125,45 @@ describe('mta and remote servers', function () {
     }
     assert.equal(events.at(-1)?.type, 'expired');
     assert.equal(await countRows(world.database, 'messages'), 0);
+  });
+
+  it('RS-14: of a destination that answers 421 to all one is asked at a time; when it answers, more are', async () => {
+    const address = '127.0.0.23';
+    world.setAddress('overloaded.test', address);
+    const control = createControlApi(world.settings);
+    let isOverloaded = true;
+    const open = new Set<number>();
+    let mostOpen = 0;
+    world.sink.script = async ({ stage, connection, ...moment }) => {
+      if (moment.address !== address) return undefined;
+      if (stage === 'mail') mostOpen = Math.max(mostOpen, open.add(connection).size);
+      if (stage === 'mail' || stage === 'dot') await sleep(50);
+      if (stage === 'dot' || isOverloaded) open.delete(connection);
+      return isOverloaded ? '421 4.7.0 Too busy' : undefined;
+    };
+    const messages = Array.from({ length: 40 }, (_, index) =>
+      world.newMessage({ to: [`r${index}@overloaded.test`] }),
+    );
+    await Promise.all(messages.map(send));
+
+    const slowed = await waitFor('one at a time', async () => {
+      const listed = await control.listSlowdowns();
+      const found = listed.ok ? listed.value : [];
+      return found.find(({ destination, retryAt }) => destination === 'overloaded.test' && retryAt);
+    });
+    assert.deepEqual([slowed.connections, slowed.response], [1, '421 4.7.0 Too busy']);
+    const attempts = () => world.sink.moments.filter((moment) => moment.address === address).length;
+    const before = attempts();
+    mostOpen = 0;
+    await sleep(1_500);
+    assert.ok(mostOpen <= 1, `${mostOpen} at a time`);
+    assert.ok(attempts() - before <= 6, `${attempts() - before} steps in 1.5 s`);
+
+    isOverloaded = false;
+    await Promise.all(messages.map((message) => waitForType(message, 'delivered')));
+
+    assert.ok(mostOpen > 1, 'no more than one at a time');
+    for (const { to } of messages) assert.equal(world.sink.copies(to[0] ?? ''), 1);
   });
 
   it('RS-13: 10,000 messages to a dead destination do not hold up ten to another one', async () => {

@@ -117,6 +117,21 @@ describe('bin/postern queue', () => {
     assert.match(stdout, /site:google {2}5 +0\.5/);
   });
 
+  it('shows which destinations push back', async () => {
+    const slowdown = {
+      zone: 'default',
+      destination: 'busy.test',
+      connections: 1,
+      response: '421 4.7.0 Busy',
+    };
+    const since = '2026-01-01T00:00:00.000Z';
+    answer = { code: 200, body: [{ ...slowdown, since, retryAt: null }] };
+    const { stdout } = await queue('slowdowns');
+
+    assert.equal(asked?.request, 'GET /queue/slowdowns');
+    assert.match(stdout, /default +busy\.test +1 +2026-01-01T00:00:00\.000Z +now +421 4\.7\.0 Busy/);
+  });
+
   it('lists, and lets nothing that a remote said steer the terminal (LG-1)', async () => {
     answer = { code: 200, body: [delivery('451 \u001b[2Jlater\r\nforged')] };
     const { stdout } = await queue('list', '--domain', 'one.test', '--limit', '1');

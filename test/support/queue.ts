@@ -57,7 +57,7 @@ export async function queueMessage(
 
 /** Claims for one instance; start() them to have them find what the database holds. */
 export function createClaims(database: TestDatabase, changes: Partial<ClaimsOptions> = {}): Claims {
-  const gauges = { waitingRows: () => 0, activeRows: () => 0, flows: () => 0 };
+  const gauges = { waitingRows: () => 0, activeRows: () => 0, flows: () => 0, slowedDestinations: () => 0 };
   return new Claims({
     pool: database.pool,
     instanceId: 'test',

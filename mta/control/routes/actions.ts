@@ -6,6 +6,7 @@ import { operate } from '../operate.ts';
 import { refuse } from '../replies.ts';
 import { actorOf, requireSelector } from '../request.ts';
 import { adoptSchema, endSchema, flushSchema, listActionsSchema, moveSchema } from '../schemas.ts';
+import { endSlowdowns } from '../slowdowns.ts';
 import { end, flush, move } from '../verbs.ts';
 
 export function actionRoutes({ queue, listZones }: ControlContext): FastifyPluginAsyncTypebox {
@@ -17,7 +18,9 @@ export function actionRoutes({ queue, listZones }: ControlContext): FastifyPlugi
     app.post('/flushes', { schema: flushSchema, preHandler: requireSelector }, async (request) => {
       const { selector, dryRun, reason = null } = request.body;
       const action = { verb: 'flush', selector, parameters: {}, reason, actor: actorOf(request), dryRun };
-      return operate(queue(), flush(new Date()), action);
+      const outcome = await operate(queue(), flush(new Date()), action);
+      if (!dryRun) endSlowdowns(queue(), selector);
+      return outcome;
     });
 
     for (const [path, verb, type] of [

@@ -29,8 +29,13 @@ export function deliveryRoutes({ queue }: ControlContext): FastifyPluginAsyncTyp
 
     app.get('/diagnosis', { schema: diagnosisSchema }, async () => {
       const { pool, claims } = queue();
-      const siteOf = (domain: string) => claims.scheduler.destinations.siteOf(domain);
-      return readDiagnosis(pool, await readOldestDue(pool, siteOf));
+      const { destinations } = claims.scheduler;
+      const oldestDue = await readOldestDue(pool, {
+        siteOf: (domain) => destinations.siteOf(domain),
+        // What waits for a remote that is not well is no fault of ours.
+        isExcused: ({ zone, domain }) => destinations.isSlowed(zone, domain),
+      });
+      return readDiagnosis(pool, oldestDue);
     });
   };
 }

@@ -6,7 +6,7 @@ import { recordChange } from '../actions.ts';
 import type { ControlContext } from '../app.ts';
 import { refuse } from '../replies.ts';
 import { actorOf } from '../request.ts';
-import { listLimitsSchema, removeLimitSchema, setLimitSchema } from '../schemas.ts';
+import { listLimitsSchema, listSlowdownsSchema, removeLimitSchema, setLimitSchema } from '../schemas.ts';
 
 const SITE = /^site:[a-z0-9][a-z0-9.-]{0,252}$/;
 
@@ -14,6 +14,16 @@ export function limitRoutes({ queue }: ControlContext): FastifyPluginAsyncTypebo
   return async (app) => {
     app.get('/limits', { schema: listLimitsSchema }, async () =>
       Object.entries(queue().limits.list()).map(([destination, limit]) => ({ destination, ...limit })),
+    );
+
+    app.get('/slowdowns', { schema: listSlowdownsSchema }, async () =>
+      queue()
+        .claims.scheduler.destinations.slowdowns.list()
+        .map((slowdown) => ({
+          ...slowdown,
+          since: new Date(slowdown.since).toISOString(),
+          retryAt: slowdown.retryAt > Date.now() ? new Date(slowdown.retryAt).toISOString() : null,
+        })),
     );
 
     app.put('/limits/:destination', { schema: setLimitSchema }, async (request, reply) => {
