@@ -27,9 +27,14 @@ export interface Store {
   invalidator: Invalidator;
 }
 
+export interface JobOptions {
+  /** The higher comes first; 0 where nothing is said. */
+  priority?: number;
+}
+
 export interface Transaction extends Queryable {
   /** A job that exists if, and only if, this transaction commits. */
-  enqueue(queue: string, data: object): Promise<void>;
+  enqueue(queue: string, data: object, options?: JobOptions): Promise<void>;
   /**
    * Makes every service forget its cached answer, at once after the commit; and again by a job, so that a crash
    * between the two cannot keep a revoked token alive (AU-8).
@@ -114,7 +119,8 @@ async function rollBack(client: pg.PoolClient): Promise<Error | undefined> {
 
 function openTransaction({ boss }: Store, client: pg.PoolClient, stale: StaleAnswer[]): Transaction {
   const db = { executeSql: (text: string, values?: unknown[]) => client.query(text, values) };
-  const enqueue = async (queue: string, data: object) => void (await boss.send(queue, data, { db }));
+  const enqueue = async (queue: string, data: object, options: JobOptions = {}) =>
+    void (await boss.send(queue, data, { ...options, db }));
   return {
     query: client.query.bind(client) as Queryable['query'],
     enqueue,

@@ -7,6 +7,7 @@ import MailComposer from 'nodemailer/lib/mail-composer';
 import type { Mailbox } from '../../lib/mail/address.ts';
 import { domainOf } from '../../lib/mail/address.ts';
 import type { Attachment } from './attachments.ts';
+import type { CustomHeader } from './custom-headers.ts';
 import type { SendRequest } from './send-request.ts';
 
 export interface ComposedMessage {
@@ -15,6 +16,8 @@ export interface ComposedMessage {
   /** With its angle brackets */
   messageId: string;
 }
+
+type HeaderField = { key: string; value: string | { prepared: boolean; value: string } };
 
 export async function composeMessage(request: SendRequest, now = new Date()): Promise<ComposedMessage> {
   const messageId = `<${randomUUID()}@${domainOf(request.from.address)}>`;
@@ -30,7 +33,7 @@ export async function composeMessage(request: SendRequest, now = new Date()): Pr
     references: request.references,
     messageId,
     date: now,
-    headers: listHeaders(request),
+    headers: [...listHeaders(request), ...request.headers.map(toField)],
     attachments: request.attachments.map(toPart),
     // Whatever the lines are, they leave as short ASCII lines: no server on the way has a reason to rewrap them.
     textEncoding: 'quoted-printable',
@@ -57,10 +60,15 @@ function toHeader({ name, address }: Mailbox): { name: string; address: string }
 }
 
 /** One URI a line, otherwise as it came (its characters were checked): nodemailer would fold within an URI. */
-function listHeaders({ listUnsubscribe }: SendRequest): Record<string, { prepared: boolean; value: string }> {
-  if (!listUnsubscribe) return {};
+function listHeaders({ listUnsubscribe }: SendRequest): HeaderField[] {
+  if (!listUnsubscribe) return [];
   const value = listUnsubscribe.replaceAll(/>\s*,\s*</g, '>,\r\n <');
-  return { 'List-Unsubscribe': { prepared: true, value } };
+  return [{ key: 'List-Unsubscribe', value: { prepared: true, value } }];
+}
+
+/** nodemailer encodes what is not ASCII and folds between words. */
+function toField({ name, value }: CustomHeader): HeaderField {
+  return { key: name, value };
 }
 
 function toPart({ filename, content, contentType, cid }: Attachment): object {

@@ -5,6 +5,7 @@
 import { createTransport } from 'nodemailer';
 import type { Settings } from '../../config/schema.ts';
 import type { Consignment, Refused } from '../models/hand-over.ts';
+import { priorityOf } from '../models/stream.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** The intake answers the end of DATA after its commit (RFC 5321 4.5.3.2.6 would allow ten minutes). */
@@ -23,9 +24,6 @@ export type HandOverResult =
   | { ok: false; reason: 'refused'; refused: Refused[] }
   /** Not now. */
   | { ok: false; reason: 'unavailable'; text: string };
-
-/** Of 0 to 9; there is no field for it in the send API yet. */
-const PRIORITY = 5;
 
 export interface Intake {
   handOver(consignment: Consignment): Promise<HandOverResult>;
@@ -81,12 +79,12 @@ export function createIntake({ mta, secrets, worker }: Settings): Intake {
  * The header lines for plugins/intake. They come first, and all of them always, so that nothing in a customer's message
  * can stand in for one.
  */
-function address({ messageId, organizationId, domain, tags, content }: Consignment): Buffer {
+function address({ messageId, organizationId, domain, stream, tags, content }: Consignment): Buffer {
   const head = [
     `X-Postern-Message: ${messageId}`,
     `X-Postern-Organization: ${organizationId}`,
     `X-Postern-Domain: ${domain}`,
-    `X-Postern-Priority: ${PRIORITY}`,
+    `X-Postern-Priority: ${priorityOf(stream)}`,
     `X-Postern-Tags: ${Buffer.from(JSON.stringify(tags)).toString('base64')}`,
     '',
   ];

@@ -1,11 +1,14 @@
 /**
  * What `POST /api/v1/send` asks for, read and checked in the order of docs/api.md: from, its domain, to, cc, bcc,
- * subject, bodies, the other headers, tags, attachments. The first problem is the answer.
+ * subject, bodies, the other headers, tags, attachments, then what goes beyond the contract. The first problem is the answer.
  */
 import type { Settings } from '../../config/schema.ts';
 import { domainOf, type Mailbox } from '../../lib/mail/address.ts';
+import { DEFAULT_STREAM, isStream, type Stream } from '../models/stream.ts';
 import { type Attachment, readAttachments } from './attachments.ts';
+import { type CustomHeader, readCustomHeaders } from './custom-headers.ts';
 import { FieldReader, hasControlCharacter, type Refusal } from './field-reader.ts';
+import { type Metadata, readMetadata } from './metadata.ts';
 
 export interface SendRequest {
   from: Mailbox;
@@ -22,6 +25,9 @@ export interface SendRequest {
   listUnsubscribe: string | undefined;
   attachments: Attachment[];
   tags: string[];
+  stream: Stream;
+  headers: CustomHeader[];
+  metadata: Metadata;
 }
 
 export type ReadResult = { ok: true; request: SendRequest } | { ok: false; refusal: Refusal };
@@ -90,6 +96,9 @@ function readFields(reader: FieldReader, from: Mailbox, maxCount: number): SendR
     listUnsubscribe: reader.header('list_unsubscribe', LIST_UNSUBSCRIBE),
     tags: readTags(reader),
     attachments: readAttachments(reader),
+    stream: readStream(reader),
+    headers: readCustomHeaders(reader),
+    metadata: readMetadata(reader),
   };
 }
 
@@ -112,6 +121,13 @@ function readTags(reader: FieldReader): string[] {
     return [];
   }
   return tags;
+}
+
+function readStream(reader: FieldReader): Stream {
+  const value = reader.value('stream') ?? DEFAULT_STREAM;
+  if (isStream(value)) return value;
+  reader.refuseField('stream', 'is not transactional or bulk');
+  return DEFAULT_STREAM;
 }
 
 function isTag(tag: unknown): tag is string {

@@ -39,7 +39,7 @@ export async function prepareMessage(
   if (!read.ok) return read;
   const { content, messageId } = await composeMessage(read.request);
   if (content.length > limits.maxMessageBytes) return { ok: false, refusal: TOO_LARGE };
-  const { from, subject, tags } = read.request;
+  const { from, subject, tags, stream, metadata } = read.request;
   const message = {
     credential,
     source: 'http',
@@ -49,6 +49,8 @@ export async function prepareMessage(
     subject: subject ?? null,
     messageId,
     tags,
+    stream,
+    metadata,
     content,
     recipients: listRecipients(read.request),
     acceptance: { source: 'http' },

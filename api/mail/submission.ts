@@ -13,6 +13,7 @@ import type { Submission } from '../../lib/rpc/contracts/submissions.ts';
 import { type DomainCredential, refusalOf } from '../models/api-token.ts';
 import type { NewMessage } from '../models/message.ts';
 import { isGranted } from '../models/scope.ts';
+import { readSubmissionFields, removeSubmissionFields } from './submission-fields.ts';
 
 export type SubmissionRefusal = {
   code:
@@ -65,7 +66,11 @@ export async function readSubmission(
   ) {
     return refuse('message_invalid', 'The envelope is not valid');
   }
-  return { ok: true, message: await createMessage(submission, credential, raw, fields, recipients) };
+  const extras = await readSubmissionFields(fields);
+  if (!extras.ok) return refuse('message_invalid', `The header is not valid: ${extras.problem}`);
+  const { stream, metadata } = extras;
+  const message = await createMessage(submission, credential, raw, fields, recipients);
+  return { ok: true, message: { ...message, stream, metadata } };
 }
 
 async function createMessage(
@@ -74,8 +79,8 @@ async function createMessage(
   raw: Buffer,
   fields: readonly HeaderField[],
   recipients: readonly string[],
-): Promise<NewMessage> {
-  const { content, messageId } = addMissingFields(raw, fields, credential.domain);
+): Promise<Omit<NewMessage, 'stream' | 'metadata'>> {
+  const { content, messageId } = addMissingFields(removeSubmissionFields(raw), fields, credential.domain);
   return {
     credential,
     source: 'smtp',

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Queryable } from '../database.ts';
 import { type NewEvent, recordEvents } from './event.ts';
+import type { Stream } from './stream.ts';
 
 export interface Consignment {
   messageId: number;
@@ -9,6 +10,7 @@ export interface Consignment {
   domain: string;
   envelopeFrom: string;
   recipients: string[];
+  stream: Stream;
   tags: string[];
   content: Buffer;
   createdAt: Date;
@@ -29,6 +31,7 @@ export async function findConsignment(db: Queryable, messageId: number): Promise
             domain.name             as domain,
             message.envelope_from   as "envelopeFrom",
             message.created_at      as "createdAt",
+            message.stream          as stream,
             message.tags            as tags,
             source.content,
             array(select address from recipients

@@ -4,6 +4,7 @@ import { HAND_OVER } from '../jobs/queues.ts';
 import type { DomainCredential } from './api-token.ts';
 import { toStorable } from './event.ts';
 import type { State } from './state.ts';
+import { jobPriorityOf, type Stream } from './stream.ts';
 
 export interface NewMessage {
   credential: Pick<DomainCredential, 'tokenId' | 'organizationId' | 'domainId'>;
@@ -17,6 +18,8 @@ export interface NewMessage {
   subject: string | null;
   messageId: string;
   tags: string[];
+  stream: Stream;
+  metadata: Record<string, string>;
   content: Buffer;
   /** What the timeline says about the acceptance. */
   acceptance: object;
@@ -32,6 +35,8 @@ export interface Message {
   subject: string | null;
   messageId: string;
   tags: string[];
+  stream: Stream;
+  metadata: Record<string, string>;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -66,6 +71,8 @@ const selectMessage = `
          message.subject,
          message.message_id  as "messageId",
          message.tags,
+         message.stream,
+         message.metadata,
          message.created_at  as "createdAt",
          message.updated_at  as "updatedAt"
     from messages message
@@ -78,7 +85,7 @@ const selectMessage = `
 export async function acceptMessage(tx: Transaction, message: NewMessage): Promise<number> {
   const id = await insertMessage(tx, message);
   if (id === undefined) return findSubmission(tx, message);
-  await tx.enqueue(HAND_OVER, { messageId: id });
+  await tx.enqueue(HAND_OVER, { messageId: id }, { priority: jobPriorityOf(message.stream) });
   return id;
 }
 
@@ -146,9 +153,9 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
        select nextval('messages_id_seq') where $5::text is null
      ), message as (
        insert into messages (id, organization_id, domain_id, token_id, source, envelope_from, from_header, subject,
-                             message_id, tags, size_bytes)
+                             message_id, tags, size_bytes, stream, metadata)
        overriding system value
-            select id, $1, $2, $3, $4, $6, $7, $8, $9, $10, $11 from reserved
+            select id, $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $16, $17 from reserved
          returning id
      ), source as (
        insert into message_sources (message_id, content)
@@ -179,6 +186,8 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
       message.recipients.map((recipient) => recipient.address),
       message.recipients.map((recipient) => recipient.kind),
       JSON.stringify(toStorable(message.acceptance)),
+      message.stream,
+      JSON.stringify(message.metadata),
     ],
   });
   return rows[0]?.id;

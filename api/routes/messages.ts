@@ -53,6 +53,8 @@ function toMessage(message: Message): MessageBody {
     subject: message.subject,
     message_id: message.messageId,
     tags: message.tags,
+    stream: message.stream,
+    metadata: message.metadata,
     created_at: message.createdAt.toISOString(),
     updated_at: message.updatedAt.toISOString(),
   };

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { states } from '../models/state.ts';
+import { streams } from '../models/stream.ts';
 import { errorSchema, errorsSchema } from './replies.ts';
 
 const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -16,6 +17,8 @@ const messageSchema = Type.Object({
   subject: nullable(Type.String()),
   message_id: Type.String(),
   tags: Type.Array(Type.String()),
+  stream: Type.Enum(streams),
+  metadata: Type.Record(Type.String(), Type.String()),
   created_at: moment,
   updated_at: moment,
 });

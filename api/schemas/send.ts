@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { streams } from '../models/stream.ts';
 import { anyErrorSchema, errorSchema } from './replies.ts';
 
 const addresses = (description: string) => Type.Optional(Type.String({ description }));
@@ -19,6 +20,17 @@ const sendBodySchema = Type.Object({
     Type.String({ description: '<https://…>, <mailto:…> as the header has it' }),
   ),
   tags: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())])),
+  stream: Type.Optional(
+    Type.Enum(streams, { default: 'transactional', description: 'bulk never holds up transactional' }),
+  ),
+  headers: Type.Optional(
+    Type.Record(Type.String(), Type.String(), { description: 'Header fields of your own; at most 50' }),
+  ),
+  metadata: Type.Optional(
+    Type.Record(Type.String(), Type.String(), {
+      description: 'Comes back in messages and events, is not in the mail; at most 50 keys',
+    }),
+  ),
   attachments: Type.Optional(
     Type.Array(
       Type.Object({

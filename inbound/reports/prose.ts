@@ -11,7 +11,7 @@ const QUOTE =
 const NEEDS_DASHES = /^[ \t>*]*(?:this is a copy|original|the header|headers of|returned|the following)/i;
 
 /** An address at the beginning of a line. */
-const ADDRESS = /^["'(<\[]?([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[a-z0-9][a-z0-9.-]*[a-z0-9])/i;
+const ADDRESS = /^["'(<[]?([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[a-z0-9][a-z0-9.-]*[a-z0-9])/i;
 const REPLY = /(?<![\d.])[245][0-5]\d[ -](?:\d\.\d{1,3}\.\d{1,3})?|(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![.\d])/;
 const DELAY =
   /will (?:continue|keep|be retried|retry)|has not yet been delivered|no action is required|still (?:being )?(?:trying|retried)|this is a warning|warning message only|do(?:es)? not need to resend/i;

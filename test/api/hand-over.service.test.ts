@@ -112,6 +112,8 @@ describe('the hand-over to the mta', () => {
         subject: null,
         messageId: '<x@y>',
         tags: [],
+        stream: 'transactional',
+        metadata: {},
         content: Buffer.from(content, 'latin1'),
         acceptance: {},
       }),

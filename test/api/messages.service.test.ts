@@ -77,6 +77,8 @@ describe('messages and their events', () => {
         from: `a@${tenant.domain}`,
         subject: 'Grüße',
         tags: ['a'],
+        stream: 'transactional',
+        metadata: {},
         message_id: '',
         created_at: '',
         updated_at: '',
