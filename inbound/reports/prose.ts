@@ -12,6 +12,9 @@ const NEEDS_DASHES = /^[ \t>*]*(?:this is a copy|original|the header|headers of|
 
 /** An address at the beginning of a line. */
 const ADDRESS = /^["'(<[]?([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[a-z0-9][a-z0-9.-]*[a-z0-9])/i;
+/** The look-behind keeps a long word from being tried at each of its letters. */
+const ADDRESSES = /(?<![\w.+-])[\w.+-]{1,64}@[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+/gi;
+const MAX_SEARCHED = 20_000;
 const REPLY = /(?<![\d.])[245][0-5]\d[ -](?:\d\.\d{1,3}\.\d{1,3})?|(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![.\d])/;
 const DELAY =
   /will (?:continue|keep|be retried|retry)|has not yet been delivered|no action is required|still (?:being )?(?:trying|retried)|this is a warning|warning message only|do(?:es)? not need to resend/i;
@@ -43,6 +46,14 @@ export function cutQuote(text: string): string {
   const lines = text.split(/\r\n?|\n/, MAX_LINES).map((line) => line.slice(0, MAX_LINE_LENGTH));
   const quote = lines.findIndex((line, index) => index > 0 && QUOTE.test(line) && !NEEDS_DASHES.test(line));
   return lines.slice(0, quote < 0 ? lines.length : quote).join('\n');
+}
+
+export function hasReply(text: string): boolean {
+  return REPLY.test(cutQuote(text));
+}
+
+export function addressesIn(text: string): string[] {
+  return text.slice(0, MAX_SEARCHED).match(ADDRESSES) ?? [];
 }
 
 /** A block begins at a line with an address that stands at its start, and ends at the next one. */

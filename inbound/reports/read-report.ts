@@ -8,7 +8,7 @@
 import { type ParsedMail, simpleParser } from 'mailparser';
 import { readDeliveryStatus } from './delivery-status.ts';
 import { readFeedbackReport, readOutlookComplaint } from './feedback-report.ts';
-import { cutQuote, readProse } from './prose.ts';
+import { addressesIn, cutQuote, hasReply, readProse } from './prose.ts';
 import type { RecipientReport, Report } from './report.ts';
 
 /** Bounces quote the message; what they say themselves is short. */
@@ -24,16 +24,20 @@ export async function readReport(mail: Buffer): Promise<Report> {
   const parsed = await parse(mail.subarray(0, MAX_BYTES));
   const feedback = partsOf(parsed, 'message/feedback-report')[0];
   if (feedback) return readFeedbackReport(feedback);
-  const outlook = readOutlookComplaint(parsed.subject ?? '', partsOf(parsed, 'message/rfc822')[0] ?? '');
+  const outlook = readOutlookComplaint(parsed.subject ?? '', mail.toString('latin1'));
   if (outlook) return outlook;
   const machine = partsOf(parsed, 'message/delivery-status').flatMap(readDeliveryStatus);
   if (machine.length > 0) return { kind: 'delivery', recipients: complete(machine, proseOf(parsed, mail)) };
-  const loose = readLooseStatus(proseOf(parsed, mail));
+  const text = proseOf(parsed, mail);
+  const loose = readLooseStatus(text);
   if (loose.length > 0) return { kind: 'delivery', recipients: loose };
-  if (isAutomaticReply(parsed)) return { kind: 'automatic-reply' };
+  if (isAutomaticReply(parsed, text)) return { kind: 'automatic-reply' };
   const prose =
     isFromDaemon(parsed) || FAILURE_SUBJECT.test(parsed.subject ?? '')
-      ? readProse(proseOf(parsed, mail))
+      ? readProse(text).map((recipient) => ({
+          ...recipient,
+          address: recipient.address ?? guessAddress(parsed, text),
+        }))
       : [];
   return prose.length > 0 ? { kind: 'delivery', recipients: prose } : { kind: 'other' };
 }
@@ -55,6 +59,20 @@ function readLooseStatus(text: string): RecipientReport[] {
   return start < 0
     ? []
     : readDeliveryStatus(plain.slice(start)).filter(({ address }) => address !== undefined);
+}
+
+/** Where no line begins with one: the first address that is neither whom the bounce came from nor whom it went to. */
+function guessAddress({ headers, from, to }: ParsedMail, text: string): string | undefined {
+  const named = addressesIn(String(headers.get('x-failed-recipients') ?? ''))[0];
+  if (named !== undefined) return named;
+  const parties = addressesIn(
+    [from, to]
+      .flat()
+      .map((party) => party?.text ?? '')
+      .join(' '),
+  );
+  const known = new Set(parties.map((address) => address.toLowerCase()));
+  return addressesIn(cutQuote(text)).find((address) => !known.has(address.toLowerCase()));
 }
 
 async function parse(mail: Buffer): Promise<ParsedMail> {
@@ -84,12 +102,14 @@ function proseOf({ text, attachments }: ParsedMail, mail: Buffer): string {
   return raw.slice(raw.indexOf('\n\n') + 2);
 }
 
-function isAutomaticReply(mail: ParsedMail): boolean {
+function isAutomaticReply(mail: ParsedMail, text: string): boolean {
   const header = (name: string) => String(mail.headers.get(name) ?? '');
   if (AUTOMATIC_SUBJECT.test(mail.subject ?? '')) return true;
   const submitted = header('auto-submitted').toLowerCase();
+  if (mail.headers.has('x-failed-recipients')) return false;
+  // RFC 3834 3.1.7 is for people who are away; servers that say so of a bounce have a reply to quote.
+  if (isFromDaemon(mail)) return submitted.startsWith('auto-replied') && !hasReply(text);
   const isReply = submitted.startsWith('auto-replied') || submitted.startsWith('auto-generated');
-  if (mail.headers.has('x-failed-recipients') || isFromDaemon(mail)) return false;
   return (
     isReply ||
     mail.headers.has('x-autoreply') ||

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { nodeBinary, projectRoot } from '../../deploy/local/installation.ts';
+
+const run = promisify(execFile);
+
+describe('bin/postern bounce explain', function () {
+  this.timeout(20_000);
+  let directory = '';
+  before(() => {
+    directory = mkdtempSync(join(tmpdir(), 'postern-bounce-'));
+  });
+  after(() => rmSync(directory, { recursive: true }));
+
+  const explain = async (...parameters: string[]) => {
+    const program = join(projectRoot, 'bin/postern.ts');
+    const { stdout } = await run(nodeBinary, [
+      program,
+      '--directory',
+      directory,
+      'bounce',
+      'explain',
+      ...parameters,
+    ]);
+    return stdout;
+  };
+
+  it('says what a reply means, and by which rule', async () => {
+    const text = await explain('--reply', '550 5.1.1 <u@example.com>: User unknown');
+
+    assert.match(text, /recipient-unknown/);
+    assert.match(text, /hard/);
+    assert.match(text, /suppress/);
+    assert.match(text, /common:\d+/);
+  });
+
+  it('prints a line of JSON for each mail', async () => {
+    const [bounce, letter] = ['bounce.eml', 'letter.eml'].map((name) => join(directory, name)) as [
+      string,
+      string,
+    ];
+    writeFileSync(
+      bounce,
+      'From: MAILER-DAEMON@mx.test\nSubject: failure notice\n\n<u@example.com>:\nRemote host said: 552 5.2.2 Mailbox full\n',
+    );
+    writeFileSync(letter, 'From: a@b.test\nSubject: Hello\n\nHello.\n');
+
+    const lines = (await explain(bounce, letter))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+
+    const recipient = {
+      recipient: 'u@example.com',
+      class: 'mailbox-full',
+      hard: false,
+      status: '5.2.2',
+      action: 'retry',
+    };
+    assert.deepEqual(lines, [
+      { file: bounce, kind: 'bounce', recipients: [recipient] },
+      { file: letter, kind: 'none', recipients: [] },
+    ]);
+  });
+
+  it('wants something to explain', async () => {
+    await assert.rejects(explain(), /name a file, or give --reply/);
+  });
+});
