@@ -32,7 +32,8 @@ function toEvent(event: DeliveryEvent): NewEvent {
       response: event.response,
       code: event.code,
       enhanced_code: event.enhanced,
-      category: event.category,
+      category: event.bounce?.class ?? event.category,
+      bounce: event.bounce && toBounce(event.bounce),
       mx: event.mx,
       local_address: event.localAddress,
       tls: tls && { version: tls.version, cipher: tls.cipher, is_authorized: tls.isAuthorized },
@@ -42,4 +43,8 @@ function toEvent(event: DeliveryEvent): NewEvent {
       instance_id: event.instanceId,
     },
   };
+}
+
+function toBounce({ class: name, isHard, action, rule }: NonNullable<DeliveryEvent['bounce']>): object {
+  return { class: name, is_hard: isHard, action, rule };
 }

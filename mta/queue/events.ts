@@ -1,10 +1,14 @@
 /** Delivery events: how they are made, and how they enter the outbox in the transaction of their cause. */
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
+import { classifyReply, type Verdict } from '../../lib/bounces/classify.ts';
+import { loadRules } from '../../lib/bounces/rules.ts';
 import type { AttemptFacts } from '../../lib/delivery.ts';
 import type { DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
 
 const MAX_RESPONSE_CHARACTERS = 1_000;
+/** A rule that cannot be read stops the process before it takes any mail. */
+const rules = loadRules();
 
 export interface EventSource {
   messageId: number;
@@ -25,6 +29,7 @@ export interface EventDetails {
 
 export function createEvent(source: EventSource, details: EventDetails): DeliveryEvent {
   const response = details.response === undefined ? null : cleanResponse(details.response);
+  const bounce = classify(response, details);
   return {
     id: randomUUID(),
     messageId: source.messageId,
@@ -40,11 +45,19 @@ export function createEvent(source: EventSource, details: EventDetails): Deliver
     code: readCode(response),
     enhanced: readEnhancedCode(response),
     category: details.category ?? null,
+    ...(bounce && { bounce }),
     mx: details.facts?.mx ?? null,
     localAddress: details.facts?.localAddress ?? null,
     tls: details.facts?.tls ?? null,
     nextAttemptAt: details.nextAttemptAt?.toISOString() ?? null,
   };
+}
+
+/** What an attempt ran into; an operator's or the queue's own reason is not a reply. */
+function classify(response: string | null, { type, facts }: EventDetails): Verdict | undefined {
+  if (!response || !facts || (type !== 'deferred' && type !== 'bounced' && type !== 'expired'))
+    return undefined;
+  return classifyReply(rules, response, facts.mx?.hostname);
 }
 
 /** One line without control characters, whatever the remote said (OB-8). */

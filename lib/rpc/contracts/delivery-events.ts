@@ -24,6 +24,10 @@ export const deliveryEventSchema = Type.Object({
   /** RFC 3463 status */
   enhanced: nullable(Type.String()),
   category: nullable(Type.String()),
+  /** What the reply means (lib/bounces); absent where nothing was refused, or by an mta that did not know yet. */
+  bounce: Type.Optional(
+    Type.Object({ class: Type.String(), isHard: Type.Boolean(), action: Type.String(), rule: Type.String() }),
+  ),
   mx: nullable(Type.Object({ hostname: Type.String(), address: nullable(Type.String()) })),
   localAddress: nullable(Type.String()),
   tls: nullable(Type.Object({ version: Type.String(), cipher: Type.String(), isAuthorized: Type.Boolean() })),
