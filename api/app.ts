@@ -20,6 +20,7 @@ import { type ApiMetrics, addMonitoring } from './plugins/metrics.ts';
 import { requireJson } from './plugins/negotiation.ts';
 import { addOpenApi } from './plugins/openapi.ts';
 import { apiTokenRoutes } from './routes/api-tokens.ts';
+import { dkimKeyRoutes } from './routes/dkim-keys.ts';
 import { domainRoutes } from './routes/domains.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { sendRoutes } from './routes/send.ts';
@@ -85,7 +86,14 @@ export async function createApp({
 function publicRoutes(context: Context) {
   return async (app: FastifyInstance): Promise<void> => {
     app.addHook('onRequest', requireJson);
-    for (const routes of [sendRoutes, messageRoutes, domainRoutes, verificationRoutes, apiTokenRoutes]) {
+    for (const routes of [
+      sendRoutes,
+      messageRoutes,
+      domainRoutes,
+      verificationRoutes,
+      dkimKeyRoutes,
+      apiTokenRoutes,
+    ]) {
       await app.register(routes(context));
     }
   };

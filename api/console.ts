@@ -15,7 +15,8 @@ import { createPool, inTransaction, type Store } from './database.ts';
 import { createProducer } from './jobs/producer.ts';
 import { createDomainToken, createOrganizationToken } from './models/api-token.ts';
 import { activateDkimKey, createDkimKey, generateDkimKeyPair } from './models/dkim-key.ts';
-import { createDomain, type Domain, findDomainByName, verifyDomain } from './models/domain.ts';
+import { createDomain, type Domain, findDomainByName } from './models/domain.ts';
+import { verifyDomain } from './models/domain-lifecycle.ts';
 import { createOrganization, resumeOrganization, suspendOrganization } from './models/organization.ts';
 
 interface Session {

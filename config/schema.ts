@@ -167,6 +167,10 @@ export const settingsSchema = Type.Object(
     inbound: section({
       host: Type.String({ default: '127.0.0.1', description: 'Address the inbound server listens on' }),
       port: port(1025, 'SMTP, 25 in production'),
+      hostname: Type.String({
+        default: '',
+        description: 'What the MX records of receiving domains name; empty: hostname',
+      }),
       monitorPort: port(3004, 'Health and metrics'),
     }),
 

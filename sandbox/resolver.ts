@@ -24,6 +24,7 @@ function textOf(record: ZoneRecord): string {
       return record.exchange;
     case 'TXT':
       return record.text;
+    case 'CNAME':
     case 'PTR':
       return record.domain;
   }

@@ -22,6 +22,8 @@ export interface SandboxOptions {
   /** The name 127.0.0.0/8 resolves back to */
   hostname: string;
   findDkimRecord: FindDkimRecord;
+  /** Where the aliases of return paths lead; missing: there are none */
+  returnPathDomain?: string;
   log: Logger;
   sleep?: NonNullable<ReceptionOptions['sleep']>;
 }
@@ -34,8 +36,13 @@ export interface Sandbox {
 }
 
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { host, hostname, log, findDkimRecord, sleep } = options;
-  const zone = createZone({ hostname, address: host, findDkimRecord });
+  const { host, hostname, log, findDkimRecord, returnPathDomain, sleep } = options;
+  const zone = createZone({
+    hostname,
+    address: host,
+    findDkimRecord,
+    ...(returnPathDomain && { returnPathDomain }),
+  });
   const resolve = createResolver(zone);
   const mailbox = new Mailbox();
   const attempts = new RecipientAttempts();

@@ -39,6 +39,7 @@ shutdown.add('rpc', () => rpc.close());
 const sandbox = await startSandbox({
   ...settings.sandbox,
   hostname: settings.hostname,
+  returnPathDomain: settings.mta.returnPathDomain,
   findDkimRecord: (name, selector) => rpc.call(findDkimRecord, { params: { name, selector } }),
   log,
 });

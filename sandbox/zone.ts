@@ -10,6 +10,7 @@ export type ZoneRecord =
   | { type: 'A'; address: string }
   | { type: 'MX'; priority: number; exchange: string }
   | { type: 'TXT'; text: string }
+  | { type: 'CNAME'; domain: string }
   | { type: 'PTR'; domain: string };
 
 export type ZoneAnswer =
@@ -32,6 +33,8 @@ export interface ZoneOptions {
   /** The A record of every host. */
   address: string;
   findDkimRecord: FindDkimRecord;
+  /** What `mailer.<domain>` is an alias of: the return path's domain. Missing: there are no aliases. */
+  returnPathDomain?: string;
 }
 
 export interface Zone {
@@ -58,6 +61,7 @@ async function answer(options: ZoneOptions, name: string, type: string): Promise
   if (isDmarcName(name)) return found(type, { type: 'TXT', text: behaviour?.dmarc ?? DEFAULT_DMARC });
   if (name.split('.').some((label) => label.startsWith('_'))) return { status: 'not_found' };
 
+  if (type === 'CNAME') return answerAlias(options, name);
   const exchanges = behaviour?.mailExchanges?.(name) ?? defaultExchanges(name);
   return found(
     type,
@@ -84,6 +88,12 @@ async function answerDkim(
   const record = await findDkimRecord(domain, selector);
   if (record.ok) return found(type, { type: 'TXT', text: record.value.value });
   return { status: record.reason === 'not_found' ? 'not_found' : 'failed' };
+}
+
+/** The alias that customers are told to publish (contract 5). */
+function answerAlias({ returnPathDomain }: ZoneOptions, name: string): ZoneAnswer {
+  if (!returnPathDomain || !name.startsWith('mailer.')) return { status: 'found', records: [] };
+  return found('CNAME', { type: 'CNAME', domain: returnPathDomain });
 }
 
 function answerReverse({ hostname }: ZoneOptions, name: string, type: string): ZoneAnswer {

@@ -11,6 +11,8 @@ import type { Queryable, Transaction } from '../database.ts';
 /** RFC 8301 3.2 */
 const RSA_BITS = 2048;
 const SELECTOR = 'postern';
+/** One that signs, and one on its way to. */
+const MAX_LIVING_KEYS = 2;
 
 const generate = promisify(generateKeyPair);
 
@@ -26,6 +28,25 @@ export interface DkimRecord {
   record: string;
 }
 
+export interface ListedDkimKey extends DkimRecord {
+  /** `pending`: does not sign yet. `retired`: does not sign any more, mail under way may still need its record. */
+  state: 'pending' | 'active' | 'retired';
+  createdAt: Date;
+  activatedAt: Date | null;
+  retiredAt: Date | null;
+}
+
+const selectKeys = `
+  select selector,
+         record,
+         case when retired_at is not null then 'retired'
+              when activated_at is not null then 'active'
+              else 'pending' end as state,
+         created_at              as "createdAt",
+         activated_at            as "activatedAt",
+         retired_at              as "retiredAt"
+    from dkim_keys`;
+
 /** Takes about 100 ms in a thread of its own: call it before the transaction. */
 export async function generateDkimKeyPair(): Promise<KeyPair> {
   const { publicKey, privateKey } = await generate('rsa', {
@@ -33,7 +54,7 @@ export async function generateDkimKeyPair(): Promise<KeyPair> {
     publicKeyEncoding: { type: 'spki', format: 'der' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   });
-  return { privateKey, record: `v=DKIM1; k=rsa; p=${publicKey.toString('base64')}` };
+  return { privateKey, record: `v=DKIM1; h=sha256; p=${publicKey.toString('base64')}` };
 }
 
 /** Adds a key that does not sign yet. Its selector is `postern`, then `postern2`, `postern3`, … */
@@ -44,11 +65,14 @@ export async function createDkimKey(
   masterKey: string,
 ): Promise<DkimRecord> {
   await tx.query('select id from domains where id = $1 for update', [domain.id]); // one selector each
-  const { rows } = await tx.query<{ count: number }>('select count(*) from dkim_keys where domain_id = $1', [
-    domain.id,
-  ]);
-  const count = rows[0]?.count ?? 0;
-  const selector = count === 0 ? SELECTOR : `${SELECTOR}${count + 1}`;
+  const { rows } = await tx.query<{ number: number }>(
+    `select coalesce(max(coalesce(substring(selector from '\\d+$')::integer, 1)), 0) + 1 as number
+       from dkim_keys
+      where domain_id = $1`,
+    [domain.id],
+  );
+  const number = rows[0]?.number ?? 1;
+  const selector = number === 1 ? SELECTOR : `${SELECTOR}${number}`;
   const sealed = seal(deriveKey(masterKey, 'database'), privateKey, sealContext(domain.name, selector));
   await tx.query(
     'insert into dkim_keys (domain_id, selector, private_key_sealed, record) values ($1, $2, $3, $4)',
@@ -56,6 +80,43 @@ export async function createDkimKey(
   );
   await tx.invalidate(findDkimRecord, { name: domain.name, selector });
   return { selector, record };
+}
+
+/** The next key of a domain, for a rotation. Undefined: there is one already that waits to be activated. */
+export async function addNextDkimKey(
+  tx: Transaction,
+  domain: { id: number; name: string },
+  keyPair: KeyPair,
+  masterKey: string,
+): Promise<DkimRecord | undefined> {
+  await tx.query('select id from domains where id = $1 for update', [domain.id]); // of two requests one is too late
+  const living = (await listDkimKeys(tx, domain.id)).filter(({ state }) => state !== 'retired');
+  return living.length < MAX_LIVING_KEYS ? createDkimKey(tx, domain, keyPair, masterKey) : undefined;
+}
+
+/** Oldest first. */
+export async function listDkimKeys(db: Queryable, domainId: number): Promise<ListedDkimKey[]> {
+  const { rows } = await db.query<ListedDkimKey>(`${selectKeys} where domain_id = $1 order by id`, [
+    domainId,
+  ]);
+  return rows;
+}
+
+/** Removes a key that does not sign. @returns its state before; `active`: it stays. Undefined: there is none. */
+export async function deleteDkimKey(
+  tx: Transaction,
+  domain: { id: number; name: string },
+  selector: string,
+): Promise<ListedDkimKey['state'] | undefined> {
+  const { rows } = await tx.query<ListedDkimKey>(
+    `${selectKeys} where domain_id = $1 and selector = $2 for update`,
+    [domain.id, selector],
+  );
+  const state = rows[0]?.state;
+  if (state === undefined || state === 'active') return state;
+  await tx.query('delete from dkim_keys where domain_id = $1 and selector = $2', [domain.id, selector]);
+  await tx.invalidate(findDkimRecord, { name: domain.name, selector });
+  return state;
 }
 
 /** From the commit on the domain signs with this key only. False: it has no such key, or it was retired. */
@@ -96,7 +157,7 @@ export async function findSigningKeys(
        left join dkim_keys key on key.domain_id = domain.id
                               and key.activated_at is not null
                               and key.retired_at is null
-      where domain.name = $1
+      where domain.name = $1 and domain.deleted_at is null
       order by key.id`,
     [domain],
   );
@@ -120,10 +181,37 @@ export async function findRecord(
     `select key.record
        from dkim_keys key
        join domains domain on domain.id = key.domain_id
-      where domain.name = $1 and key.selector = $2`,
+      where domain.name = $1 and domain.deleted_at is null and key.selector = $2`,
     [domain, selector],
   );
   return rows[0]?.record;
+}
+
+/**
+ * The keys of a domain go with it to its new name: they are sealed for a name and a selector.
+ * @throws when a key was sealed by another master key
+ */
+export async function renameDkimKeys(
+  tx: Transaction,
+  { id, name, newName }: { id: number; name: string; newName: string },
+  masterKey: string,
+): Promise<void> {
+  const key = deriveKey(masterKey, 'database');
+  const { rows } = await tx.query<{ selector: string; sealed: Buffer }>(
+    'select selector, private_key_sealed as sealed from dkim_keys where domain_id = $1 for update',
+    [id],
+  );
+  for (const { selector, sealed } of rows) {
+    const plain = unseal(key, sealed, sealContext(name, selector));
+    if (!plain) throw new Error(`the DKIM key ${selector} of ${name} was sealed by another secrets.key`);
+    await tx.query('update dkim_keys set private_key_sealed = $3 where domain_id = $1 and selector = $2', [
+      id,
+      selector,
+      seal(key, plain, sealContext(newName, selector)),
+    ]);
+    for (const known of [name, newName]) await tx.invalidate(findDkimRecord, { name: known, selector });
+  }
+  for (const known of [name, newName]) await tx.invalidate(findDkimKeys, { name: known });
 }
 
 function sealContext(domain: string, selector: string): string {

@@ -1,8 +1,8 @@
 /** Sending domains. A name belongs to one organization; each domain has its own DKIM keys and tokens. */
-import { findCredential } from '../../lib/rpc/contracts/credentials.ts';
 import { findDkimKeys } from '../../lib/rpc/contracts/dkim-keys.ts';
 import type { Queryable, Transaction } from '../database.ts';
-import { activateDkimKey, createDkimKey, type KeyPair } from './dkim-key.ts';
+import { activateDkimKey, createDkimKey, type KeyPair, renameDkimKeys } from './dkim-key.ts';
+import { countMailUnderWay, forgetCredentials } from './domain-lifecycle.ts';
 
 export interface Domain {
   id: number;
@@ -12,6 +12,8 @@ export interface Domain {
   dkimSelector: string;
   dkimRecord: string;
   dkimVerifiedAt: Date | null;
+  /** When the CNAME of its return path was seen (contract 5, advanced verification) */
+  returnPathVerifiedAt: Date | null;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -28,18 +30,35 @@ export type CreateDomainResult = { ok: true; domain: Domain } | { ok: false; rea
 
 const selectDomain = `
   select domain.id,
-         domain.organization_id  as "organizationId",
+         domain.organization_id         as "organizationId",
          domain.name,
          domain.label,
-         key.selector            as "dkimSelector",
-         key.record              as "dkimRecord",
-         domain.dkim_verified_at as "dkimVerifiedAt",
-         domain.created_at       as "createdAt",
-         domain.updated_at       as "updatedAt"
+         key.selector                   as "dkimSelector",
+         key.record                     as "dkimRecord",
+         domain.dkim_verified_at        as "dkimVerifiedAt",
+         domain.return_path_verified_at as "returnPathVerifiedAt",
+         domain.created_at              as "createdAt",
+         domain.updated_at              as "updatedAt"
     from domains domain
     join dkim_keys key on key.domain_id = domain.id
                       and key.activated_at is not null
-                      and key.retired_at is null`;
+                      and key.retired_at is null
+   where domain.deleted_at is null`;
+
+/** The columns that lists are sorted by; all else in a request is refused by its schema. */
+const sortColumns = {
+  created_at: 'domain.created_at',
+  id: 'domain.id',
+  name: "lower(coalesce(nullif(domain.label, ''), domain.name))",
+} as const;
+
+export interface DomainQuery {
+  organizationId: number;
+  limit: number;
+  offset: number;
+  sort: keyof typeof sortColumns;
+  direction: 'asc' | 'desc';
+}
 
 /** With its first DKIM key, which signs at once: mail is refused anyway until the record is published. */
 export async function createDomain(
@@ -51,7 +70,7 @@ export async function createDomain(
   const { rows } = await tx.query<{ id: number }>(
     `insert into domains (organization_id, name, label, dkim_verified_at)
           values ($1, $2, $3, case when $4::boolean then now() end)
-     on conflict (name) do nothing
+     on conflict do nothing
        returning id`,
     [organizationId, name, label, isVerified],
   );
@@ -70,41 +89,81 @@ export async function findDomain(
   { id, organizationId }: { id: number; organizationId: number },
 ): Promise<Domain | undefined> {
   const { rows } = await db.query<Domain>(
-    `${selectDomain} where domain.id = $1 and domain.organization_id = $2`,
+    `${selectDomain} and domain.id = $1 and domain.organization_id = $2`,
     [id, organizationId],
   );
   return rows[0];
 }
 
 export async function findDomainByName(db: Queryable, name: string): Promise<Domain | undefined> {
-  const { rows } = await db.query<Domain>(`${selectDomain} where domain.name = $1`, [name]);
+  const { rows } = await db.query<Domain>(`${selectDomain} and domain.name = $1`, [name]);
   return rows[0];
 }
 
-/** Oldest first. */
 export async function listDomains(
   db: Queryable,
-  { organizationId, limit, offset }: { organizationId: number; limit: number; offset: number },
+  { organizationId, limit, offset, sort, direction }: DomainQuery,
 ): Promise<Domain[]> {
+  const order = direction === 'asc' ? 'asc' : 'desc';
   const { rows } = await db.query<Domain>(
-    `${selectDomain} where domain.organization_id = $1 order by domain.id limit $2 offset $3`,
+    `${selectDomain} and domain.organization_id = $1
+      order by ${sortColumns[sort]} ${order}, domain.id ${order}
+      limit $2 offset $3`,
     [organizationId, limit, offset],
   );
   return rows;
 }
 
-/** Notes that the DKIM record was seen in the DNS: from the commit on mail from the domain is taken. */
-export async function verifyDomain(tx: Transaction, domainId: number): Promise<void> {
-  const { rowCount } = await tx.query(
+export type UpdateDomainResult =
+  | { ok: true; domain: Domain }
+  | { ok: false; reason: 'not_found' | 'taken' | 'under_way' };
+
+/**
+ * Changes the label, and the name. A domain with another name is another domain to the world: it has to be verified
+ * again, and it does not leave mail behind that nothing could sign.
+ */
+export async function updateDomain(
+  tx: Transaction,
+  ids: { id: number; organizationId: number },
+  { name, label }: { name?: string | undefined; label?: string | undefined },
+  masterKey: string,
+): Promise<UpdateDomainResult> {
+  // Accepting a message locks the row too, by its foreign key.
+  await tx.query('select id from domains where id = $1 and organization_id = $2 for update', [
+    ids.id,
+    ids.organizationId,
+  ]);
+  const domain = await findDomain(tx, ids);
+  if (!domain) return { ok: false, reason: 'not_found' };
+  if (name !== undefined && name !== domain.name) {
+    const refusal = await renameDomain(tx, domain, name, masterKey);
+    if (refusal) return { ok: false, reason: refusal };
+  }
+  if (label !== undefined) {
+    await tx.query('update domains set label = $2, updated_at = now() where id = $1', [ids.id, label]);
+  }
+  const updated = await findDomain(tx, ids);
+  return updated ? { ok: true, domain: updated } : { ok: false, reason: 'not_found' };
+}
+
+async function renameDomain(
+  tx: Transaction,
+  { id, name }: Domain,
+  newName: string,
+  masterKey: string,
+): Promise<'taken' | 'under_way' | undefined> {
+  if ((await countMailUnderWay(tx, id)) > 0) return 'under_way';
+  const { rowCount } = await tx.query('select from domains where name = $1 and deleted_at is null', [
+    newName,
+  ]);
+  if (rowCount !== 0) return 'taken';
+  await tx.query(
     `update domains
-        set dkim_verified_at = now(), updated_at = now()
-      where id = $1 and dkim_verified_at is null`,
-    [domainId],
+        set name = $2, dkim_verified_at = null, return_path_verified_at = null, updated_at = now()
+      where id = $1`,
+    [id, newName],
   );
-  if (rowCount === 0) return;
-  const { rows } = await tx.query<{ digest: string }>(
-    'select digest from api_tokens where domain_id = $1 and revoked_at is null',
-    [domainId],
-  );
-  for (const { digest } of rows) await tx.invalidate(findCredential, { digest });
+  await renameDkimKeys(tx, { id, name, newName }, masterKey);
+  await forgetCredentials(tx, id);
+  return undefined;
 }

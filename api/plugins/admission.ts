@@ -6,6 +6,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 const MAX_BYTES_IN_FLIGHT = 256 * 1024 * 1024;
 
+/** Methods without a body to speak of. */
+const READING = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
+
 /** Sent with every 503. Clients need not know more than that it is worth trying again. */
 export const RETRY_AFTER_SECONDS = 2;
 
@@ -15,7 +18,7 @@ export function limitBytesInFlight(app: FastifyInstance, maxBytes = MAX_BYTES_IN
 
   app.addHook('onRequest', async (request, reply) => {
     const bytes = Number(request.headers['content-length'] ?? 0) || app.initialConfig.bodyLimit || 0;
-    const size = request.method === 'POST' ? bytes : 0;
+    const size = READING.has(request.method) ? 0 : bytes;
     // One request alone always gets in, however large.
     if (size > 0 && inFlight > 0 && inFlight + size > maxBytes) return answerUnavailable(reply);
     inFlight += size;

@@ -5,6 +5,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
+/** Those whose routes take a body. */
+const WRITING = new Set(['POST', 'PUT', 'PATCH']);
 /** What of an Accept header lets JSON through; `q=0` would exclude it. */
 const ACCEPTS_JSON =
   /(^|,)\s*(application\/json|application\/\*|\*\/\*)\s*(;(?!\s*q=0(\.0*)?\s*(,|$))[^,]*)?(,|$)/i;
@@ -13,7 +15,7 @@ export async function requireJson(
   { headers, method }: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply | undefined> {
-  const sends = method === 'POST' && headers['content-length'] !== '0' && hasBody(headers);
+  const sends = WRITING.has(method) && headers['content-length'] !== '0' && hasBody(headers);
   const isRightType = !sends || JSON_TYPE.test(headers['content-type'] ?? '');
   const isAcceptable = ACCEPTS_JSON.test(headers.accept || '*/*');
   if (isRightType && isAcceptable) return undefined;

@@ -1,29 +1,40 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { normalizeDomain } from '../../lib/mail/address.ts';
 import type { Context } from '../app.ts';
-import { inTransaction } from '../database.ts';
 import { generateDkimKeyPair } from '../models/dkim-key.ts';
-import { createDomain, type Domain, findDomain, listDomains } from '../models/domain.ts';
+import {
+  createDomain,
+  type Domain,
+  findDomain,
+  listDomains,
+  type UpdateDomainResult,
+  updateDomain,
+} from '../models/domain.ts';
+import { deleteDomain } from '../models/domain-lifecycle.ts';
+import { change } from '../plugins/audit.ts';
 import { authenticateOrganization, organizationIdOf } from '../plugins/authentication.ts';
 import { NOT_FOUND } from '../plugins/errors.ts';
 import {
   createDomainSchema,
   type DomainBody,
+  deleteDomainSchema,
   listDomainsSchema,
   showDomainSchema,
+  updateDomainSchema,
 } from '../schemas/domains.ts';
 import { readId } from './id.ts';
+
+const INVALID_URL = { errors: { url: ['is invalid'] } };
+const TAKEN = { errors: { url: ['has already been taken'] } };
+const UNDER_WAY = { errors: { url: ['cannot be changed while mail of the domain is under way'] } };
 
 export function domainRoutes({ store, settings }: Context): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.addHook('onRequest', authenticateOrganization(store.pool));
 
     app.get('/domains', { schema: listDomainsSchema }, async (request) => {
-      const domains = await listDomains(store.pool, {
-        organizationId: organizationIdOf(request),
-        ...request.query,
-      });
-      return domains.map(toDomain);
+      const organizationId = organizationIdOf(request);
+      return (await listDomains(store.pool, { organizationId, ...request.query })).map(toDomain);
     });
 
     app.get('/domains/:id', { schema: showDomainSchema }, async (request, reply) => {
@@ -35,15 +46,64 @@ export function domainRoutes({ store, settings }: Context): FastifyPluginAsyncTy
     app.post('/domains', { schema: createDomainSchema }, async (request, reply) => {
       const { url, name: label = '' } = request.body.domain;
       const name = normalizeDomain(url);
-      if (!name) return reply.code(422).send({ errors: { url: ['is invalid'] } });
+      if (!name) return reply.code(422).send(INVALID_URL);
       const keyPair = await generateDkimKeyPair();
       const asked = { organizationId: organizationIdOf(request), name, label, isVerified: false };
-      const result = await inTransaction(store, (tx) =>
-        createDomain(tx, asked, keyPair, settings.secrets.key),
+      const result = await change(
+        store,
+        request,
+        (tx) => createDomain(tx, asked, keyPair, settings.secrets.key),
+        (created) => (created.ok ? describe('created', created.domain) : undefined),
       );
-      if (!result.ok) return reply.code(422).send({ errors: { url: ['has already been taken'] } });
-      return reply.code(201).send(toDomain(result.domain));
+      return result.ok ? reply.code(201).send(toDomain(result.domain)) : reply.code(422).send(TAKEN);
     });
+
+    app.patch('/domains/:id', { schema: updateDomainSchema }, async (request, reply) => {
+      const { url, name: label } = request.body.domain;
+      const name = url === undefined ? undefined : normalizeDomain(url);
+      if (url !== undefined && name === undefined) return reply.code(422).send(INVALID_URL);
+      const ids = { id: readId(request.params.id), organizationId: organizationIdOf(request) };
+      const result: UpdateDomainResult = await change(
+        store,
+        request,
+        (tx) => updateDomain(tx, ids, { name, label }, settings.secrets.key),
+        (updated) => (updated.ok ? describe('changed', updated.domain) : undefined),
+      );
+      if (result.ok) return toDomain(result.domain);
+      if (result.reason === 'not_found') return reply.code(404).send(NOT_FOUND);
+      return reply.code(422).send(result.reason === 'taken' ? TAKEN : UNDER_WAY);
+    });
+
+    app.delete('/domains/:id', { schema: deleteDomainSchema }, async (request, reply) => {
+      const ids = { id: readId(request.params.id), organizationId: organizationIdOf(request) };
+      const result = await change(
+        store,
+        request,
+        (tx) => deleteDomain(tx, ids),
+        (deleted) =>
+          deleted.ok
+            ? {
+                organizationId: ids.organizationId,
+                action: 'domain.deleted',
+                subject: deleted.name,
+                subjectId: ids.id,
+              }
+            : undefined,
+      );
+      if (result.ok) return { message: 'Domain deleted' };
+      if (result.reason === 'not_found') return reply.code(404).send(NOT_FOUND);
+      return reply.code(409).send({ error: `${result.messages} message(s) of the domain are under way` });
+    });
+  };
+}
+
+function describe(action: 'created' | 'changed', { id, organizationId, name, label }: Domain) {
+  return {
+    organizationId,
+    action: `domain.${action}`,
+    subject: name,
+    subjectId: id,
+    details: { name, label },
   };
 }
 
@@ -55,6 +115,7 @@ function toDomain(domain: Domain): DomainBody {
     dkim_selector: domain.dkimSelector,
     dkim_string: domain.dkimRecord,
     dkim_verified: domain.dkimVerifiedAt !== null,
+    advanced_verified: domain.returnPathVerifiedAt !== null,
     created_at: domain.createdAt.toISOString(),
     modified_at: domain.updatedAt.toISOString(),
   };

@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict';
-import { type DnsServer, startDnsServer } from '../../sandbox/dns-server.ts';
-import { createZone, type FindDkimRecord } from '../../sandbox/zone.ts';
-import { log, sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
+import { startTestDns, type TestDns } from '../support/dns.ts';
+import { sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
 
 describe('domains and their tokens', () => {
-  let dns: DnsServer;
-  /** What the DNS says, by selector and domain. */
-  const records = new Map<string, string>();
+  let dns: TestDns;
   let api: TestApi;
   let tenant: Tenant;
   let stranger: Tenant;
 
   before(async () => {
-    const findDkimRecord: FindDkimRecord = async (domain, selector) => {
-      const value = records.get(`${selector} ${domain}`);
-      return value === undefined ? { ok: false, reason: 'not_found' } : { ok: true, value: { value } };
-    };
-    const zone = createZone({ hostname: 'postern.test', address: '127.0.0.1', findDkimRecord });
-    dns = await startDnsServer({ host: '127.0.0.1', port: 0, zone, log });
+    dns = await startTestDns();
     api = await startTestApi('domains', { sandbox: { dnsPort: dns.port } });
     tenant = await api.createTenant();
     stranger = await api.createTenant();
@@ -28,7 +20,7 @@ describe('domains and their tokens', () => {
   });
 
   async function call(
-    method: 'GET' | 'POST' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     payload?: object,
     token = tenant.organizationToken,
@@ -52,12 +44,13 @@ describe('domains and their tokens', () => {
       url: 'example.com',
       dkim_selector: 'postern',
       dkim_verified: false,
+      advanced_verified: false,
     });
-    assert.match(dkim_string, /^v=DKIM1; k=rsa; p=/);
+    assert.match(dkim_string, /^v=DKIM1; h=sha256; p=/);
     assert.equal(Number.isNaN(Date.parse(created_at) + Date.parse(modified_at)), false);
     assert.deepEqual((await call('GET', `/${id}`)).body, body);
     assert.deepEqual(
-      (await call('GET', '?limit=1&offset=1')).body.map((domain: { id: number }) => domain.id),
+      (await call('GET', '?limit=1&offset=0')).body.map((domain: { id: number }) => domain.id),
       [id],
     );
     assert.ok(api.invalidated.includes('findDkimKeys {"name":"example.com"}'));
@@ -88,24 +81,212 @@ describe('domains and their tokens', () => {
     assert.deepEqual(await call('POST', '', { domain: { url: stranger.domain } }), expected);
   });
 
-  it('verifies a domain once its key is in the DNS, and not before', async () => {
-    const { body } = await call('POST', '', { domain: { url: 'verify.test' } });
-    const verify = async () => (await call('POST', `/${body.id}/verify`)).body;
+  async function createDomain(url: string) {
+    const { status, body } = await call('POST', '', { domain: { url } });
+    assert.equal(status, 201);
+    return body;
+  }
 
-    assert.deepEqual(await verify(), {
-      dkim_verified: false,
-      errors: { dkim: 'No matching DKIM key found' },
+  it('pages and sorts, newest first by default', async () => {
+    const owner = await api.createTenant({ domain: 'm.sort.test' });
+    const names = async (query: string) =>
+      (await call('GET', query, undefined, owner.organizationToken)).body.map(
+        ({ url }: { url: string }) => url,
+      );
+    for (const [url, name] of [
+      ['z.sort.test', 'Alpha'],
+      ['a.sort.test', 'Zulu'],
+    ]) {
+      await call('POST', '', { domain: { url, name } }, owner.organizationToken);
+    }
+    assert.deepEqual(await names(''), ['a.sort.test', 'z.sort.test', 'm.sort.test']);
+    assert.deepEqual(await names('?sort=id&direction=asc'), ['m.sort.test', 'z.sort.test', 'a.sort.test']);
+    assert.deepEqual(await names('?sort=name&direction=asc'), ['z.sort.test', 'm.sort.test', 'a.sort.test']);
+    assert.deepEqual(await names('?sort=name&direction=desc&limit=1&offset=1'), ['m.sort.test']);
+  });
+
+  for (const query of [
+    ...['sort=id;drop', "sort=name'--", 'direction=asc,id', 'limit=0', 'limit=201', 'limit=-1', 'limit=1e9'],
+    ...['offset=-1', 'offset=x', 'sort[$gt]='],
+  ]) {
+    it(`422 for ?${query} (AP-3)`, async () => {
+      const { status } = await call('GET', `?${query}`);
+      assert.equal(status, query === 'sort[$gt]=' ? 200 : 422); // a parameter that nobody knows changes nothing
     });
-    records.set('postern verify.test', 'v=DKIM1; p=AAAA');
-    assert.deepEqual(await verify(), {
-      dkim_verified: false,
-      errors: { dkim: 'The DKIM record holds another key' },
+  }
+
+  it('renames a domain; with another url it has to be verified anew, with the same keys', async () => {
+    const { id, ...made } = await createDomain('before.test');
+    await api.store.pool.query('update domains set dkim_verified_at = now() where id = $1', [id]);
+    const named = await call('PATCH', `/${id}`, { domain: { name: 'Shop' } });
+    assert.partialDeepStrictEqual(named.body, { name: 'Shop', url: 'before.test', dkim_verified: true });
+
+    const moved = await call('PATCH', `/${id}`, { domain: { url: 'After.test' } });
+    assert.equal(moved.status, 200);
+    const { dkim_string, dkim_selector } = made;
+    const expected = { url: 'after.test', name: 'Shop', dkim_verified: false, dkim_string, dkim_selector };
+    assert.partialDeepStrictEqual(moved.body, expected);
+    const { statusCode } = await api.app.inject({
+      url: '/rpc/v1/domains/after.test/dkim_keys',
+      headers: { authorization: `Bearer ${api.settings.secrets.serviceToken}` },
     });
-    records.set('postern verify.test', body.dkim_string.replace('p=', 'p= ').replace('k=rsa; ', ''));
-    assert.deepEqual(await verify(), { dkim_verified: true, errors: {} });
-    assert.equal((await call('GET', `/${body.id}`)).body.dkim_verified, true);
-    records.clear();
-    assert.deepEqual(await verify(), { dkim_verified: true, errors: { dkim: 'No matching DKIM key found' } });
+    assert.equal(statusCode, 200); // the key opens under the new name
+    assert.ok(api.invalidated.includes('findDkimKeys {"name":"before.test"}'));
+  });
+
+  it('refuses a name that is taken or none, and to leave mail behind', async () => {
+    const owner = await api.createTenant();
+    const rename = (url: string) =>
+      call('PATCH', `/${owner.domainId}`, { domain: { url } }, owner.organizationToken);
+    assert.deepEqual((await rename(stranger.domain)).body, { errors: { url: ['has already been taken'] } });
+    assert.deepEqual((await rename('localhost')).body, { errors: { url: ['is invalid'] } });
+    await api.app.inject(sendRequest(owner));
+    const { status, body } = await rename('left.test');
+    assert.equal(status, 422);
+    assert.deepEqual(body.errors, { url: ['cannot be changed while mail of the domain is under way'] });
+  });
+
+  it('deletes a domain once its mail is through: its name is free, its tokens and keys are gone', async () => {
+    const owner = await api.createTenant({ domain: 'gone.test' });
+    await api.app.inject(sendRequest(owner));
+    const remove = () => call('DELETE', `/${owner.domainId}`, undefined, owner.organizationToken);
+    assert.deepEqual(await remove(), {
+      status: 409,
+      body: { error: '1 message(s) of the domain are under way' },
+    });
+    await api.store.pool.query("update messages set state = 'delivered' where domain_id = $1", [
+      owner.domainId,
+    ]);
+    assert.deepEqual(await remove(), { status: 200, body: { message: 'Domain deleted' } });
+    assert.equal((await remove()).status, 404);
+    assert.equal((await api.app.inject(sendRequest(owner))).statusCode, 400);
+    const { rows } = await api.store.pool.query('select from dkim_keys where domain_id = $1', [
+      owner.domainId,
+    ]);
+    assert.equal(rows.length, 0);
+    assert.equal((await createDomain('gone.test')).dkim_selector, 'postern');
+  });
+
+  describe('verification', () => {
+    beforeEach(() => dns.clear());
+
+    const verify = async (id: number) => (await call('POST', `/${id}/verify`)).body;
+
+    it('says what the contract says about a domain that has nothing, with a 200', async () => {
+      const { id } = await createDomain('nothing.test');
+      assert.deepEqual(await call('POST', `/${id}/verify`), {
+        status: 200,
+        body: {
+          dkim_verified: false,
+          advance_verified: false,
+          errors: { dkim: 'No matching DKIM key found', advance_verified: 'No CNAME keys found' },
+        },
+      });
+    });
+
+    it('sees the key and the alias, and says what is wrong until it does', async () => {
+      const { id, dkim_string } = await createDomain('verify.test');
+      const key = 'postern._domainkey.verify.test';
+      dns.set(key, { type: 'TXT', text: 'v=DKIM1; p=AAAA' });
+      dns.set('mailer.verify.test', { type: 'CNAME', domain: 'elsewhere.test' });
+      assert.deepEqual((await verify(id)).errors, {
+        dkim: 'The DKIM record holds another key',
+        advance_verified: 'The CNAME points to elsewhere.test',
+      });
+      dns.set(key, { type: 'TXT', text: dkim_string });
+      dns.set('mailer.verify.test', { type: 'CNAME', domain: api.settings.mta.returnPathDomain });
+      assert.deepEqual(await verify(id), { dkim_verified: true, advance_verified: true, errors: {} });
+      assert.partialDeepStrictEqual((await call('GET', `/${id}`)).body, {
+        dkim_verified: true,
+        advanced_verified: true,
+      });
+    });
+
+    it('keeps what it saw while the DNS is silent, and DKIM for ever', async () => {
+      const { id, dkim_string } = await createDomain('later.test');
+      dns.set('postern._domainkey.later.test', { type: 'TXT', text: dkim_string });
+      dns.set('mailer.later.test', { type: 'CNAME', domain: api.settings.mta.returnPathDomain });
+      await verify(id);
+      dns.break('postern._domainkey.later.test', 'failed');
+      dns.break('mailer.later.test', 'failed');
+      assert.partialDeepStrictEqual(await verify(id), { dkim_verified: true, advance_verified: true });
+      dns.clear();
+      assert.partialDeepStrictEqual(await verify(id), { dkim_verified: true, advance_verified: false });
+    });
+
+    it('lists every record to publish with what the DNS says about it', async () => {
+      const { id, dkim_string } = await createDomain('shop.records.test');
+      dns.set('postern._domainkey.shop.records.test', { type: 'TXT', text: dkim_string });
+      dns.set('_dmarc.records.test', { type: 'TXT', text: 'v=DMARC1; p=reject' });
+      dns.set('shop.records.test', { type: 'MX', priority: 5, exchange: 'mx.other.test' });
+      const { status, body } = await call('GET', `/${id}/dns_records`);
+      assert.equal(status, 200);
+      assert.deepEqual(
+        body.map((record: Record<string, string>) => [
+          record.purpose,
+          record.type,
+          record.name,
+          record.status,
+        ]),
+        [
+          ['dkim', 'TXT', 'postern._domainkey.shop.records.test', 'ok'],
+          ['return_path', 'CNAME', 'mailer.shop.records.test', 'missing'],
+          ['spf', 'TXT', 'mailer.shop.records.test', 'missing'],
+          ['dmarc', 'TXT', '_dmarc.shop.records.test', 'ok'],
+          ['inbound', 'MX', 'shop.records.test', 'different'],
+        ],
+      );
+      assert.deepEqual(body[0].value, dkim_string);
+      assert.deepEqual(body.at(-1).found, ['5 mx.other.test']);
+    });
+  });
+
+  describe('key rotation', () => {
+    beforeEach(() => dns.clear());
+
+    async function signingSelectors(name: string): Promise<string[]> {
+      const response = await api.app.inject({
+        url: `/rpc/v1/domains/${name}/dkim_keys`,
+        headers: { authorization: `Bearer ${api.settings.secrets.serviceToken}` },
+      });
+      return response.json().keys.map(({ selector }: { selector: string }) => selector);
+    }
+
+    it('switches to the second key only when the DNS has it', async () => {
+      const { id } = await createDomain('rotate.test');
+      const made = await call('POST', `/${id}/dkim_keys`);
+      assert.equal(made.status, 201);
+      assert.partialDeepStrictEqual(made.body, { dkim_selector: 'postern2', state: 'pending' });
+      const activate = () => call('PUT', `/${id}/dkim_keys/postern2/activation`);
+
+      assert.deepEqual(await activate(), {
+        status: 422,
+        body: { errors: { dkim: ['No matching DKIM key found'] } },
+      });
+      assert.deepEqual(await signingSelectors('rotate.test'), ['postern']);
+      dns.set('postern2._domainkey.rotate.test', { type: 'TXT', text: made.body.dkim_string });
+      assert.partialDeepStrictEqual(await activate(), { status: 200, body: { state: 'active' } });
+      assert.deepEqual(await signingSelectors('rotate.test'), ['postern2']);
+      assert.equal((await call('GET', `/${id}`)).body.dkim_selector, 'postern2');
+      const { body: keys } = await call('GET', `/${id}/dkim_keys`);
+      assert.deepEqual(
+        keys.map((key: { dkim_selector: string; state: string }) => [key.dkim_selector, key.state]),
+        [
+          ['postern', 'retired'],
+          ['postern2', 'active'],
+        ],
+      );
+    });
+
+    it('has one key at a time on its way, and takes back what does not sign', async () => {
+      const { id } = await createDomain('pending.test');
+      await call('POST', `/${id}/dkim_keys`);
+      assert.equal((await call('POST', `/${id}/dkim_keys`)).status, 409);
+      assert.equal((await call('DELETE', `/${id}/dkim_keys/postern2`)).status, 200);
+      assert.equal((await call('DELETE', `/${id}/dkim_keys/postern2`)).status, 404);
+      assert.equal((await call('DELETE', `/${id}/dkim_keys/postern`)).status, 409);
+      assert.equal((await call('PUT', `/${id}/dkim_keys/nobody/activation`)).status, 404);
+    });
   });
 
   it('makes a token, shows it once, and lets one send with it until it is revoked', async () => {
@@ -139,6 +320,9 @@ describe('domains and their tokens', () => {
     const missing = { status: 404, body: { error: 'Not found' } };
     for (const id of [stranger.domainId, 999_999, 0, 'x']) {
       assert.deepEqual(await call('GET', `/${id}`), missing);
+      assert.deepEqual(await call('PATCH', `/${id}`, { domain: { name: 'x' } }), missing);
+      assert.deepEqual(await call('DELETE', `/${id}`), missing);
+      assert.deepEqual(await call('POST', `/${id}/verify`), missing);
       assert.deepEqual(await call('GET', `/${id}/api_tokens`), missing);
       assert.deepEqual(await call('POST', `/${id}/api_tokens`, {}), missing);
       assert.deepEqual(await call('DELETE', `/${id}/api_tokens/${stranger.tokenId}`), missing);

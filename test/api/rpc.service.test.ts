@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { inTransaction } from '../../api/database.ts';
 import { revokeToken } from '../../api/models/api-token.ts';
 import { activateDkimKey, createDkimKey, generateDkimKeyPair } from '../../api/models/dkim-key.ts';
-import { verifyDomain } from '../../api/models/domain.ts';
+import { verifyDomain } from '../../api/models/domain-lifecycle.ts';
 import { resumeOrganization, suspendOrganization } from '../../api/models/organization.ts';
 import { digestToken } from '../../lib/secrets.ts';
 import { countRows, startTestApi, type Tenant, type TestApi } from './support.ts';
@@ -139,7 +139,7 @@ describe('the RPC side of the api', () => {
       assert.equal(body.keys.length, 1);
       assert.match(body.keys[0].privateKey, /^-----BEGIN PRIVATE KEY-----/);
       const { body: record } = await call('GET', `/rpc/v1/domains/${tenant.domain}/dkim_records/postern`);
-      assert.match(record.value, /^v=DKIM1; k=rsa; p=[A-Za-z0-9+/]{380,}={0,2}$/);
+      assert.match(record.value, /^v=DKIM1; h=sha256; p=[A-Za-z0-9+/]{380,}={0,2}$/);
     });
 
     it('knows no other domain and no other selector', async () => {
