@@ -59,9 +59,15 @@ export async function lookUpCredential(
   return { ok: false, reason: 'unavailable' };
 }
 
-function readTokenDigest({ password, authzid, authcid }: SMTPServerAuthentication): string | undefined {
+/**
+ * Contract 4: user name and password are the token. Where they differ, both together are looked up: nobody has such a
+ * token, and a wrong user name costs the same question as a wrong password (AU-1).
+ */
+function readTokenDigest(auth: SMTPServerAuthentication): string | undefined {
+  const { authzid, authcid } = auth;
+  const [username, password] = [auth.username ?? '', auth.password ?? ''];
   // RFC 4616 2: to act for somebody else is not offered (AU-5).
   if (authzid && authcid && authzid !== authcid) return undefined;
-  if (!password || password.length > MAX_TOKEN_CHARACTERS) return undefined;
-  return digestToken(password);
+  if (password === '' || Math.max(username.length, password.length) > MAX_TOKEN_CHARACTERS) return undefined;
+  return digestToken(username === password ? password : `${username}\0${password}`);
 }

@@ -25,6 +25,8 @@ export function judgeMessage(message: Buffer, domain: string): Reply | undefined
   if (!author.ok) return problemReplies[author.reason];
   const addresses = [author.author, ...author.senders];
   if (addresses.some((address) => domainOf(address) !== domain)) return replies.senderNotAllowed;
+  // Contract 4: From and To are needed. Who gets the message is said by RCPT alone, so a blind copy stays blind.
+  if (!fields.some(({ name }) => name === 'to')) return replies.toMissing;
   const hops = fields.filter(({ name }) => name === 'received').length;
   return hops > MAX_RECEIVED_FIELDS ? replies.mailLoop : undefined;
 }

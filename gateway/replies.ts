@@ -49,6 +49,7 @@ export const replies = {
   fromMissing: reply(550, '5.6.0', 'The message has no From field'),
   fromRepeated: reply(550, '5.6.0', 'The message has more than one From field'),
   fromInvalid: reply(550, '5.6.0', 'The From field is not exactly one valid address'),
+  toMissing: reply(550, '5.6.0', 'The message has no To field'),
   senderFieldInvalid: reply(550, '5.6.0', 'A Sender, Resent-From or Resent-Sender field is not valid'),
   mailLoop: reply(554, '5.4.6', 'Too many Received fields, this is a mail loop'),
   messageInvalid: reply(550, '5.6.0', 'The message is not valid'),

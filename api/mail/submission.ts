@@ -3,7 +3,6 @@
  * gateway may run on cached credentials, and this is where the promise is given.
  */
 import { randomUUID } from 'node:crypto';
-import { simpleParser } from 'mailparser';
 import type { Settings } from '../../config/schema.ts';
 import { refuseAccess } from '../../lib/access.ts';
 import { domainOf, normalizeAddress } from '../../lib/mail/address.ts';
@@ -13,6 +12,8 @@ import type { Submission } from '../../lib/rpc/contracts/submissions.ts';
 import { type DomainCredential, refusalOf } from '../models/api-token.ts';
 import type { NewMessage } from '../models/message.ts';
 import { isGranted } from '../models/scope.ts';
+import { readTags, translateContractFields } from './contract-fields.ts';
+import { decodeField } from './decode-field.ts';
 import { readSubmissionFields, removeSubmissionFields } from './submission-fields.ts';
 
 export type SubmissionRefusal = {
@@ -27,9 +28,6 @@ export type SubmissionRefusal = {
 
 export type SubmissionResult = { ok: true; message: NewMessage } | ({ ok: false } & SubmissionRefusal);
 
-const TAG_FIELDS = ['x-mailpace-tags', 'x-ohmysmtp-tags', 'x-oms-tags'];
-const MAX_TAGS = 100;
-const MAX_TAG_CHARACTERS = 255;
 const MAX_SUBJECT_CHARACTERS = 10_000;
 
 /** @param credential of the submission's token; undefined when it was revoked or never was */
@@ -80,7 +78,11 @@ async function createMessage(
   fields: readonly HeaderField[],
   recipients: readonly string[],
 ): Promise<Omit<NewMessage, 'stream' | 'metadata'>> {
-  const { content, messageId } = addMissingFields(removeSubmissionFields(raw), fields, credential.domain);
+  const { content, messageId } = addMissingFields(
+    translateContractFields(removeSubmissionFields(raw)),
+    fields,
+    credential.domain,
+  );
   return {
     credential,
     source: 'smtp',
@@ -89,7 +91,7 @@ async function createMessage(
     fromHeader: readField(fields, 'from') ?? '',
     subject: await decodeSubject(fields),
     messageId,
-    tags: readTags(fields),
+    tags: await readTags(fields),
     content,
     recipients: [...new Set(recipients)].map((address) => ({ address, kind: kindOf(address, fields) })),
     acceptance: { source: 'smtp', client },
@@ -135,16 +137,7 @@ function kindOf(address: string, fields: readonly HeaderField[]): 'to' | 'cc' | 
 
 async function decodeSubject(fields: readonly HeaderField[]): Promise<string | null> {
   const field = fields.find(({ name }) => name === 'subject');
-  if (!field) return null;
-  const value = field.value.includes('=?') ? (await simpleParser(field.raw)).subject : field.value;
-  return (value ?? '').slice(0, MAX_SUBJECT_CHARACTERS);
-}
-
-/** `one` or `a, b, c` (contract 4). */
-function readTags(fields: readonly HeaderField[]): string[] {
-  const value = fields.find(({ name }) => TAG_FIELDS.includes(name))?.value ?? '';
-  const tags = value.split(',').map((tag) => tag.trim().slice(0, MAX_TAG_CHARACTERS));
-  return tags.filter(Boolean).slice(0, MAX_TAGS);
+  return field ? (await decodeField(field)).slice(0, MAX_SUBJECT_CHARACTERS) : null;
 }
 
 function readField(fields: readonly HeaderField[], name: string): string | undefined {

@@ -159,6 +159,8 @@ function factsOf({ token, domain }: DialogTarget): Facts {
     tokenBase64: base64(token),
     tokenPlain: plain(token),
     wrongPlain: plain('wrong-token-S3cr3t-canary'),
+    wrongUserPlain: base64(`\0somebody\0${token}`),
+    wrongPasswordPlain: base64(`\0${token}\0S3cr3t-canary`),
     foreignAuthzidPlain: base64(`admin\0${token}\0${token}`),
     unterminatedPlain: base64(token),
     controlPlain: base64(`\0us\ner\0${token}`),

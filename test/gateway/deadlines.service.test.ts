@@ -76,7 +76,7 @@ describe('deadlines (RS-1)', () => {
       new Promise((resolve) => setTimeout(() => resolve({ messageId: 9 }), 700));
     client = await logIn(target);
     await startMessage(client, target);
-    await client.send(`From: ann@${target.domain}\r\n\r\nHello\r\n.\r\n`);
+    await client.send(`From: ann@${target.domain}\r\nTo: bob@receiver.example\r\n\r\nHello\r\n.\r\n`);
     assert.equal(await client.readReply(), '250 2.0.0 Ok: queued as 9');
   });
 

@@ -90,7 +90,7 @@ describe('the gateway', () => {
     assert.match(logged, /authentication\.failed/);
     assert.match(logged, /message\.accepted/);
     assert.match(logged, /message\.not_taken_over/);
-    for (const secret of [canary, target.token, Buffer.from(canary).toString('base64'), 'any user']) {
+    for (const secret of [canary, target.token, Buffer.from(canary).toString('base64')]) {
       assert.ok(!logged.includes(secret), `the log has ${secret}`);
     }
   });
@@ -100,7 +100,7 @@ describe('the gateway', () => {
     const idle = keep(await openSession(target));
     const busy = keep(await logIn(target));
     await startMessage(busy, target);
-    await busy.send(`From: ann@${target.domain}\r\n`);
+    await busy.send(`From: ann@${target.domain}\r\nTo: bob@receiver.example\r\n`);
 
     const closed = started.gateway.close();
     assert.equal(await idle.readReply(), '421 4.3.2 Shutting down, try again');

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { judgeMessage } from '../../gateway/message-policy.ts';
 import { replies } from '../../gateway/replies.ts';
 
-const judge = (header: string) => judgeMessage(Buffer.from(`${header}\r\n\r\nbody\r\n`), 'shop.example');
+const judge = (header: string) =>
+  judgeMessage(Buffer.from(`To: bob@receiver.example\r\n${header}\r\n\r\nbody\r\n`), 'shop.example');
 
 describe('judgeMessage', () => {
   it('lets pass what the domain itself says', () => {
@@ -30,6 +31,12 @@ describe('judgeMessage', () => {
       replies.fromMissing,
     );
     assert.equal(judgeMessage(Buffer.alloc(0), 'shop.example'), replies.fromMissing);
+  });
+
+  it('contract 4: needs a To field, whoever the envelope names', () => {
+    const withoutTo = Buffer.from('From: a@shop.example\r\nCc: b@receiver.example\r\n\r\nbody\r\n');
+    assert.equal(judgeMessage(withoutTo, 'shop.example'), replies.toMissing);
+    assert.equal(judge('From: a@shop.example'), undefined);
   });
 
   it('AD-8: calls more than fifty hops a loop', () => {

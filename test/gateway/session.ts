@@ -19,7 +19,7 @@ export async function logIn(target: DialogTarget): Promise<DialogClient> {
 }
 
 export async function authenticate(client: DialogClient, { token }: DialogTarget): Promise<string> {
-  return ask(client, `AUTH PLAIN ${Buffer.from(`\0any user\0${token}`).toString('base64')}`);
+  return ask(client, `AUTH PLAIN ${Buffer.from(`\0${token}\0${token}`).toString('base64')}`);
 }
 
 export async function ask(client: DialogClient, line: string): Promise<string> {
@@ -43,7 +43,7 @@ export async function startMessage(
 export async function sendMessage(
   client: DialogClient,
   target: DialogTarget,
-  content = `From: ann@${target.domain}\r\n\r\nHello\r\n`,
+  content = `From: ann@${target.domain}\r\nTo: bob@receiver.example\r\n\r\nHello\r\n`,
 ): Promise<string> {
   await startMessage(client, target);
   await client.send(Buffer.from(`${content}.\r\n`, 'latin1'));

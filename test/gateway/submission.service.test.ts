@@ -30,7 +30,7 @@ describe('a submission', () => {
   it('reaches the api with its envelope, its client and an id of its own', async () => {
     const client = await session();
     await startMessage(client, started.target, ['bob@receiver.example', 'Carl@xn--mnchen-3ya.example']);
-    await client.send('From: ann@shop.example\r\n\r\nHello\r\n.\r\n');
+    await client.send('From: ann@shop.example\r\nTo: bob@receiver.example\r\n\r\nHello\r\n.\r\n');
     assert.equal(await client.readReply(), '250 2.0.0 Ok: queued as 42');
     await sendMessage(client, started.target);
 
@@ -57,7 +57,18 @@ describe('a submission', () => {
 
   it('SM-18: takes the stuffed dots out and leaves all others', async () => {
     const client = await session();
-    const lines = ['From: ann@shop.example', '', '.', '..', '.From: x', 'a.', ' .', '', ''];
+    const lines = [
+      'From: ann@shop.example',
+      'To: bob@receiver.example',
+      '',
+      '.',
+      '..',
+      '.From: x',
+      'a.',
+      ' .',
+      '',
+      '',
+    ];
     const stuffed = lines.map((line) => line.replace(/^\./, '..')).join('\r\n');
     assert.match(await sendMessage(client, started.target, stuffed), /^250 /);
     assert.equal(lastMessage(), lines.join('\r\n'));
@@ -65,7 +76,7 @@ describe('a submission', () => {
 
   it('SM-17: is the same wherever the packets are cut', async () => {
     const client = await session();
-    const content = 'From: ann@shop.example\r\n\r\n..\r\n.a\r\n\r\n..b\r\n.\r\n';
+    const content = 'From: ann@shop.example\r\nTo: bob@receiver.example\r\n\r\n..\r\n.a\r\n\r\n..b\r\n.\r\n';
     await startMessage(client, started.target);
     await client.sendSlowly(Buffer.from(content), 1);
     assert.match(await client.readReply(), /^250 /);
@@ -83,7 +94,7 @@ describe('a submission', () => {
     for (const sequence of ['\n.\n', '\r\n.\n', '\r.\r\n', '\r\n.\r', '\r\n\0.\r\n', '\r\n. \r\n']) {
       const client = await session();
       const evil = `MAIL FROM:<evil@shop.example>\r\nRCPT TO:<b@y.example>\r\nDATA\r\nFrom: evil@shop.example\r\n\r\n`;
-      const content = `From: ann@shop.example\r\n\r\nA${sequence}${evil}evil\r\n.\r\n`;
+      const content = `From: ann@shop.example\r\nTo: bob@receiver.example\r\n\r\nA${sequence}${evil}evil\r\n.\r\n`;
       for (let cut = 25; cut < 40; cut += 1) {
         const before = started.api.submissions.length;
         await startMessage(client, started.target);
@@ -187,7 +198,7 @@ describe('a submission', () => {
     const slow = await session();
     await startMessage(slow, started.target);
     const line = `${'x'.repeat(900)}\r\n`;
-    await slow.send(`From: ann@shop.example\r\n\r\n${line.repeat(1_000)}.\r\n`);
+    await slow.send(`From: ann@shop.example\r\nTo: bob@receiver.example\r\n\r\n${line.repeat(1_000)}.\r\n`);
     while (started.api.submissions.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
 
     const other = await session();
