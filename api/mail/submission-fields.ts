@@ -2,9 +2,9 @@
  * What a client of the gateway can say in header fields that a client of the API says in JSON. They are for Postern
  * alone and are taken out before the message goes on.
  */
-import { simpleParser } from 'mailparser';
 import { type HeaderField, splitMessage } from '../../lib/mail/header-block.ts';
 import { DEFAULT_STREAM, isStream, type Stream } from '../models/stream.ts';
+import { decodeField } from './decode-field.ts';
 import { type Metadata, parseMetadata } from './metadata.ts';
 
 const FAMILY = 'x-postern-';
@@ -39,9 +39,7 @@ export function removeSubmissionFields(message: Buffer): Buffer {
 /** Encoded words are decoded: a mail library encodes JSON that is not ASCII (RFC 2047). */
 async function readText(fields: readonly HeaderField[], name: string): Promise<string | undefined> {
   const field = fields.find((candidate) => candidate.name === name.toLowerCase());
-  if (!field?.value.includes('=?')) return field?.value;
-  // mailparser decodes the fields that it knows to be text.
-  return (await simpleParser(`Subject: ${field.value}\r\n\r\n`)).subject;
+  return field && decodeField(field);
 }
 
 function parseJson(text: string): unknown {
