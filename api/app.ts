@@ -25,6 +25,9 @@ import { domainRoutes } from './routes/domains.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { sendRoutes } from './routes/send.ts';
 import { verificationRoutes } from './routes/verifications.ts';
+import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
+import { webhookStateRoutes } from './routes/webhook-states.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 import { credentialCalls } from './rpc/credentials.ts';
 import { deliveryEventCalls } from './rpc/delivery-events.ts';
 import { dkimKeyCalls } from './rpc/dkim-keys.ts';
@@ -93,6 +96,9 @@ function publicRoutes(context: Context) {
       verificationRoutes,
       dkimKeyRoutes,
       apiTokenRoutes,
+      webhookRoutes,
+      webhookStateRoutes,
+      webhookDeliveryRoutes,
     ]) {
       await app.register(routes(context));
     }

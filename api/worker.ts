@@ -1,13 +1,14 @@
 /**
- * The worker: runs the jobs that the api has committed. Any number of them may run.
+ * The worker: runs the jobs that the api has committed, and sends webhooks. Any number of them may run.
  *
  * Each job belongs to one worker at a time, shown by a heartbeat; a worker that is killed loses its jobs to the others
  * after about 15 seconds. Jobs are woken by NOTIFY and, should that be lost, by a poll each second. With Postgres down
  * nothing runs, and everything goes on when it is back; with the mta down, mail waits here as jobs.
  * On SIGTERM it takes no new job, finishes those in hand, and goes.
  *
- * Trusts: the database, the mta's intake. Never: opens a connection to the outside world.
- * Settings: database, redis, secrets, mta.intake*, worker, queue.lifetimeSeconds.
+ * Trusts: the database, the mta's intake. Never: connects to an address that is not public (webhooks/address-policy.ts),
+ * follows a redirect.
+ * Settings: database, redis, secrets, mta.intake*, worker, webhooks, queue.lifetimeSeconds.
  */
 import { loadSettings } from '../config/load.ts';
 import { createLogger } from '../lib/log.ts';

@@ -12,6 +12,7 @@ import Value from 'typebox/value';
 import { environmentVariables } from './environment.ts';
 import { type Settings, settingsSchema } from './schema.ts';
 import { findSecretProblems } from './secrets.ts';
+import { findWebhookProblems } from './webhooks.ts';
 
 /** EX_CONFIG of sysexits.h */
 const EXIT_CONFIGURATION = 78;
@@ -50,7 +51,7 @@ export function readSettings(environment: Environment): LoadResult {
   if (problems.length > 0) return { ok: false, problems: [...new Set(problems)] };
 
   const checked = settings as Settings;
-  problems.push(...findSecretProblems(checked), ...findConflicts(checked));
+  problems.push(...findSecretProblems(checked), ...findConflicts(checked), ...findWebhookProblems(checked));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, settings: deepFreeze(checked) };
 }
 

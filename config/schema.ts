@@ -80,6 +80,47 @@ export const settingsSchema = Type.Object(
       concurrency: positive(10, 'Jobs of one kind that a worker runs at a time'),
     }),
 
+    webhooks: section({
+      allowHttp: Type.Boolean({ default: false, description: 'Endpoints without TLS; for development' }),
+      allowLoopback: Type.Boolean({
+        default: false,
+        description: 'Endpoints on 127.0.0.0/8 and ::1; for development, refused in production',
+      }),
+      deniedNetworks: Type.Array(Type.String(), {
+        default: [],
+        description:
+          'Addresses and networks (CIDR) that no webhook may reach, beside private ones and those of the machine',
+      }),
+      nameservers: Type.Array(Type.String(), {
+        default: [],
+        description: 'host or host:port, for the names of endpoints; empty: of the system',
+      }),
+      timeoutMs: Type.Integer({
+        minimum: 100,
+        maximum: 15_000,
+        default: 15_000,
+        description: 'Longest attempt, from the look-up of the name to the end of the answer',
+      }),
+      concurrency: positive(500, 'Attempts at a time in one worker'),
+      concurrencyPerEndpoint: positive(
+        20,
+        'Attempts at a time to one endpoint by one worker; 1 while the endpoint fails',
+      ),
+      maxPayloadBytes: Type.Integer({
+        minimum: 4096,
+        maximum: 1_048_576,
+        default: 20_480,
+        description: 'Longest body of a webhook; what is longer loses the ends of its longest fields',
+      }),
+      retentionDays: positive(30, 'How long deliveries are kept, for a look and for replay'),
+      notificationAddress: Type.String({
+        pattern: '^$|^[^@\\s]+@[^@\\s]+$',
+        default: '',
+        description:
+          'Sender of mails to owners of failing endpoints, an address of a domain of this installation; empty: none is sent',
+      }),
+    }),
+
     limits: section({
       maxMessageBytes: positive(31_457_280, 'Largest composed message, 30 MB (contract 1.2)'),
       maxToRecipients: positive(50, 'Addresses in one header field of a send request (contract 1.2)'),

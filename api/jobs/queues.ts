@@ -3,6 +3,7 @@ import type { PgBoss, Queue } from 'pg-boss';
 
 export const HAND_OVER = 'hand-over';
 export const INVALIDATE = 'invalidate';
+export const TELL_OWNER = 'tell-owner';
 
 const YEAR_SECONDS = 365 * 86_400;
 
@@ -24,6 +25,7 @@ const persistent: Omit<Queue, 'name'> = {
 const queues: Record<string, Omit<Queue, 'name'>> = {
   [HAND_OVER]: { ...persistent, partition: true },
   [INVALIDATE]: persistent,
+  [TELL_OWNER]: persistent,
 };
 
 /** Creates what is missing and brings the options of the rest up to date. */

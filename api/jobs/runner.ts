@@ -7,9 +7,13 @@ import { createInvalidator } from '../../lib/rpc/invalidation.ts';
 import { createPool, type Store } from '../database.ts';
 import { createIntake, type Intake } from '../mail/intake.ts';
 import { measureBacklog } from '../models/hand-over.ts';
+import type { Trouble } from '../models/webhook-claim.ts';
+import { startDispatcher } from '../webhooks/dispatcher.ts';
+import { createWebhookMetrics } from '../webhooks/metrics.ts';
 import { handOver } from './hand-over.ts';
 import { type InvalidateJob, invalidate } from './invalidate.ts';
-import { HAND_OVER, INVALIDATE } from './queues.ts';
+import { HAND_OVER, INVALIDATE, TELL_OWNER } from './queues.ts';
+import { tellOwner } from './tell-owner.ts';
 import { startUpkeep } from './upkeep.ts';
 
 const FINISH_TIMEOUT_MS = 8_000;
@@ -43,12 +47,17 @@ export async function startWorker(settings: Settings, log: Logger): Promise<Work
   await store.boss.start({ attempts: 5 });
   await work(store, intake, settings, registry, log);
   const upkeep = startUpkeep(store, log);
+  const metrics = createWebhookMetrics(store.pool, registry);
+  const dispatcher = startDispatcher({ store, settings, log, metrics });
   return {
     store,
     registry,
     async close() {
       upkeep.stop();
-      await store.boss.stop({ graceful: true, timeout: FINISH_TIMEOUT_MS });
+      await Promise.all([
+        store.boss.stop({ graceful: true, timeout: FINISH_TIMEOUT_MS }),
+        dispatcher.close(),
+      ]);
       intake.close();
       await store.invalidator.close();
       await store.pool.end();
@@ -78,10 +87,11 @@ function createBoss({ database }: Settings, log: Logger): PgBoss {
 async function work(
   store: Store,
   intake: Intake,
-  { worker, queue }: Settings,
+  settings: Settings,
   registry: Registry,
   log: Logger,
 ): Promise<void> {
+  const { worker, queue } = settings;
   const metrics = createMetrics(store, registry);
   const options = { ...polling, batchSize: Math.max(1, Math.ceil(worker.concurrency / LOOPS)) };
 
@@ -101,6 +111,9 @@ async function work(
   );
   await store.boss.work(INVALIDATE, options, (jobs: Job<InvalidateJob>[]) =>
     settle(jobs, (job) => invalidate(store.invalidator, job)),
+  );
+  await store.boss.work(TELL_OWNER, options, (jobs: Job<Trouble>[]) =>
+    settle(jobs, (trouble) => tellOwner({ store, settings, log }, trouble)),
   );
 }
 

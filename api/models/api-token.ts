@@ -105,6 +105,23 @@ export async function findDomainCredential(
   return rows[0];
 }
 
+/** By which mails of Postern's own leave from a domain of this installation: that of its oldest token. */
+export async function findNotificationCredential(
+  db: Queryable,
+  domain: string,
+): Promise<DomainCredential | undefined> {
+  const { rows } = await db.query<{ id: number }>(
+    `select token.id
+       from api_tokens token
+       join domains domain on domain.id = token.domain_id
+      where domain.name = $1 and token.revoked_at is null
+      order by token.id
+      limit 1`,
+    [domain],
+  );
+  return rows[0] && findDomainCredential(db, { tokenId: rows[0].id });
+}
+
 export async function findOrganizationCredential(
   db: Queryable,
   digest: string,

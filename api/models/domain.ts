@@ -3,6 +3,7 @@ import { findDkimKeys } from '../../lib/rpc/contracts/dkim-keys.ts';
 import type { Queryable, Transaction } from '../database.ts';
 import { activateDkimKey, createDkimKey, type KeyPair, renameDkimKeys } from './dkim-key.ts';
 import { countMailUnderWay, forgetCredentials } from './domain-lifecycle.ts';
+import { ensureWebhookKey } from './webhook-key.ts';
 
 export interface Domain {
   id: number;
@@ -14,6 +15,8 @@ export interface Domain {
   dkimVerifiedAt: Date | null;
   /** When the CNAME of its return path was seen (contract 5, advanced verification) */
   returnPathVerifiedAt: Date | null;
+  /** The raw 32 bytes in base64; null for a domain from before there were webhooks, until it has one */
+  webhookPublicKey: string | null;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -37,6 +40,9 @@ const selectDomain = `
          key.record                     as "dkimRecord",
          domain.dkim_verified_at        as "dkimVerifiedAt",
          domain.return_path_verified_at as "returnPathVerifiedAt",
+         (select public_key from webhook_keys
+           where domain_id = domain.id and (retires_at is null or retires_at > now())
+           order by id limit 1)         as "webhookPublicKey",
          domain.created_at              as "createdAt",
          domain.updated_at              as "updatedAt"
     from domains domain
@@ -60,7 +66,10 @@ export interface DomainQuery {
   direction: 'asc' | 'desc';
 }
 
-/** With its first DKIM key, which signs at once: mail is refused anyway until the record is published. */
+/**
+ * With its first DKIM key, which signs at once: mail is refused anyway until the record is published; and with the key
+ * of its webhooks.
+ */
 export async function createDomain(
   tx: Transaction,
   { organizationId, name, label, isVerified }: NewDomain,
@@ -78,6 +87,7 @@ export async function createDomain(
   if (!row) return { ok: false, reason: 'taken' };
   const { selector } = await createDkimKey(tx, { id: row.id, name }, keyPair, masterKey);
   await activateDkimKey(tx, { id: row.id, name }, selector);
+  await ensureWebhookKey(tx, row.id, masterKey);
   await tx.invalidate(findDkimKeys, { name });
   const domain = await findDomain(tx, { id: row.id, organizationId });
   if (!domain) throw new Error('the domain that was just made is not there');

@@ -4,6 +4,7 @@
  */
 import type { Queryable } from '../database.ts';
 import { deriveMessageState, isAbove, type State } from './state.ts';
+import { insertEventWebhooks } from './webhook-outbox.ts';
 
 /** What an event says beyond its type; all optional, keys as in the public API. */
 export interface EventData {
@@ -22,7 +23,8 @@ export interface NewEvent {
   messageId: number;
   /** Null: about the message as a whole. */
   recipient: string | null;
-  type: 'accepted' | Exclude<State, 'queued'>;
+  /** `complained`: a recipient called it spam, after it was delivered; no state follows from that. */
+  type: 'accepted' | 'complained' | Exclude<State, 'queued'>;
   /** ISO 8601 */
   occurredAt: string;
   data: EventData;
@@ -119,10 +121,14 @@ async function insertEvents(tx: Queryable, events: readonly NewEvent[]): Promise
 
 async function applyEvents(tx: Queryable, events: readonly NewEvent[]): Promise<void> {
   const recipients = await loadRecipients(tx, [...new Set(events.map((event) => event.messageId))]);
-  const changed = advanceRecipients(recipients, events);
-  if (changed.length === 0) return;
-  await saveRecipients(tx, changed);
-  await saveMessageStates(tx, recipients);
+  const effective = new Set(events.filter(({ type }) => type === 'complained'));
+  const changed = advanceRecipients(recipients, events, (event) => effective.add(event));
+  if (changed.length > 0) {
+    await saveRecipients(tx, changed);
+    await saveMessageStates(tx, recipients);
+  }
+  const news = events.filter((event) => effective.has(event)).map((event) => toStorable(event));
+  await insertEventWebhooks(tx, news);
 }
 
 async function loadRecipients(tx: Queryable, messageIds: number[]): Promise<RecipientRow[]> {
@@ -135,22 +141,28 @@ async function loadRecipients(tx: Queryable, messageIds: number[]): Promise<Reci
   return rows;
 }
 
-/** Moves each recipient on by its events (state.ts) and returns those that changed. Pure but for its argument. */
+/**
+ * Moves each recipient on by its events (state.ts) and returns those that changed. Pure but for its argument.
+ * @param onNews called with each event that is news: the recipient got into another state, or is deferred once more
+ */
 export function advanceRecipients(
   recipients: readonly RecipientRow[],
   events: readonly NewEvent[],
+  onNews: (event: NewEvent) => void = () => {},
 ): RecipientRow[] {
   const byAddress = new Map(recipients.map((row) => [keyOf(row.messageId, row.address), row]));
   const changed = new Set<RecipientRow>();
-  for (const { messageId, recipient, type, occurredAt, data } of events) {
+  for (const event of events) {
+    const { messageId, recipient, type, occurredAt, data } = event;
     const row = recipient === null ? undefined : byAddress.get(keyOf(messageId, recipient));
-    if (!row || type === 'accepted') continue;
+    if (!row || type === 'accepted' || type === 'complained') continue;
     row.attempts = Math.max(row.attempts, data.attempt ?? 0);
     changed.add(row);
     const at = new Date(occurredAt);
-    if (isAbove(type, row.state) || (type === row.state && at >= row.stateAt)) {
-      Object.assign(row, { state: type, stateAt: at, last: data });
-    }
+    const isHigher = isAbove(type, row.state);
+    const isRepeated = type === row.state && at >= row.stateAt;
+    if (isHigher || (isRepeated && type === 'deferred')) onNews(event);
+    if (isHigher || isRepeated) Object.assign(row, { state: type, stateAt: at, last: data });
   }
   return [...changed];
 }

@@ -5,6 +5,7 @@ import type { DomainCredential } from './api-token.ts';
 import { toStorable } from './event.ts';
 import type { State } from './state.ts';
 import { jobPriorityOf, type Stream } from './stream.ts';
+import { insertQueuedWebhooks } from './webhook-outbox.ts';
 
 export interface NewMessage {
   credential: Pick<DomainCredential, 'tokenId' | 'organizationId' | 'domainId'>;
@@ -168,6 +169,7 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
      ), event as (
        insert into events (id, message_id, type, occurred_at, data)
             select gen_random_uuid(), id, 'accepted', now(), $15 from message
+     ), webhook as (${insertQueuedWebhooks('$2')}
      )
      select id from message`,
     values: [

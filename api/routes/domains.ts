@@ -116,6 +116,7 @@ function toDomain(domain: Domain): DomainBody {
     dkim_string: domain.dkimRecord,
     dkim_verified: domain.dkimVerifiedAt !== null,
     advanced_verified: domain.returnPathVerifiedAt !== null,
+    webhook_public_key: domain.webhookPublicKey,
     created_at: domain.createdAt.toISOString(),
     modified_at: domain.updatedAt.toISOString(),
   };

@@ -10,6 +10,7 @@ const domainSchema = Type.Object({
   dkim_string: Type.String(),
   dkim_verified: Type.Boolean(),
   advanced_verified: Type.Boolean(),
+  webhook_public_key: Type.Union([Type.String(), Type.Null()]),
   created_at: moment,
   modified_at: moment,
 });

@@ -38,7 +38,7 @@ describe('domains and their tokens', () => {
     const { status, body } = await call('POST', '', { domain: { url: 'Example.COM', name: 'Production' } });
 
     assert.equal(status, 201);
-    const { id, dkim_string, created_at, modified_at, ...rest } = body;
+    const { id, dkim_string, webhook_public_key, created_at, modified_at, ...rest } = body;
     assert.deepEqual(rest, {
       name: 'Production',
       url: 'example.com',
@@ -47,6 +47,7 @@ describe('domains and their tokens', () => {
       advanced_verified: false,
     });
     assert.match(dkim_string, /^v=DKIM1; h=sha256; p=/);
+    assert.equal(Buffer.from(webhook_public_key, 'base64').length, 32);
     assert.equal(Number.isNaN(Date.parse(created_at) + Date.parse(modified_at)), false);
     assert.deepEqual((await call('GET', `/${id}`)).body, body);
     assert.deepEqual(
