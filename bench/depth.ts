@@ -15,22 +15,19 @@ import { warmUp } from './measure/throughput-run.ts';
 import { createInstallation, type Override } from './servers/installation.ts';
 import { createPostern } from './servers/postern.ts';
 import { ensurePostfix } from './servers/postfix-package.ts';
-import { openBacklog, takeTemplate } from './world/backlog.ts';
+import { openBacklog } from './world/backlog.ts';
 import { findFreePorts, makeDirectory } from './world/directory.ts';
 import { isTakingMail } from './world/listening.ts';
 import { readCount, readList, readOverride } from './world/options.ts';
 import { createSigningKey } from './world/signature.ts';
 import { startSilentMx } from './world/silent-mx.ts';
 import { startSmtpSink } from './world/smtp-sink.ts';
-import { runSource } from './world/smtp-source.ts';
+import { DEAD_DOMAIN, makeTemplate } from './world/template.ts';
 import { waitUntil } from './world/wait.ts';
 
 /** Their domains: the deferred mail of a busy day. */
 const WAITING_DOMAINS = Array.from({ length: 5_000 }, (_, index) => `w${index}.example`);
 const DAY_SECONDS = 86_400;
-/** Its MX has an address on which nobody listens (sandbox/domains.ts). */
-const DEAD_DOMAIN = 'refused.example';
-const TEMPLATE_DOMAIN = 'template.refused.example';
 
 interface Options {
   waiting: number[];
@@ -78,7 +75,11 @@ const progress = createProgress(countRows(options), estimateSeconds(options));
 const rows: { waiting: string; startSeconds: number; result: DepthResult }[] = [];
 
 await server.start();
-await makeTemplate();
+await makeTemplate({
+  intakePort: server.intakePort,
+  queueUrl: settings.queue.url,
+  bodyBytes: options.body,
+});
 let writer = await openBacklog(settings.queue.url);
 await measureRow('none');
 let waiting = 0;
@@ -98,14 +99,6 @@ await writer.close();
 await server.stop();
 await server.close();
 if (options.json) writeFileSync(options.json, `${JSON.stringify({ machine, options, rows }, null, 2)}\n`);
-
-/** A message that is deferred: what waits will be copies of it. */
-async function makeTemplate(): Promise<void> {
-  await waitUntil('the greeting', () => isTakingMail(server.intakePort));
-  const plan = { processes: 1, sessionsEach: 1, messagesEach: 1, domains: [TEMPLATE_DOMAIN] };
-  await runSource(plan, { port: server.intakePort, bodyBytes: options.body });
-  await takeTemplate(settings.queue.url, `rcpt@${TEMPLATE_DOMAIN}`);
-}
 
 /** From six hours on: none becomes due while it is measured. */
 async function addWaiting(count: number): Promise<void> {

@@ -5,9 +5,9 @@
 import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { measureLatency } from './measure/latency-run.ts';
+import { formatLatencies, type LatencySummary, summarizeLatencies } from './measure/latency-summary.ts';
 import { describeMachine, formatMachine } from './measure/machine.ts';
 import { createProgress, formatDuration } from './measure/progress.ts';
-import { percentile } from './measure/statistics.ts';
 import { prepareContest, type ServerName } from './servers/contestants.ts';
 import type { Override } from './servers/installation.ts';
 import { isTakingMail } from './world/listening.ts';
@@ -17,7 +17,6 @@ import { waitUntil } from './world/wait.ts';
 
 const START_SECONDS = 8;
 const USUAL_LATENCY_MS = 30;
-const SHARES = { p50: 0.5, p90: 0.9, p99: 0.99, max: 1 } as const;
 
 interface Options {
   messages: number;
@@ -71,7 +70,7 @@ const contest = await prepareContest({
 const machine = await describeMachine(contest.directory, !options.only || options.only === 'postfix');
 console.log(formatMachine(machine));
 const progress = createProgress(contest.servers.length, estimateSeconds(options));
-const results: Record<string, { latenciesMs: number[]; summary: Record<string, number> }> = {};
+const results: Record<string, { latenciesMs: number[]; summary: LatencySummary }> = {};
 
 for (const server of contest.servers) {
   progress.step(`${options.messages} messages through ${server.name}`);
@@ -87,24 +86,13 @@ for (const server of contest.servers) {
         recipient: `rcpt@${recipientDomain}`,
       },
     );
-    results[server.name] = { latenciesMs, summary: summarizeLatencies(latenciesMs) };
+    const summary = summarizeLatencies(latenciesMs);
+    results[server.name] = { latenciesMs, summary };
+    progress.clear();
+    console.log(`${server.name.padEnd(8)} ${formatLatencies(summary)}`);
   } finally {
     await server.stop();
   }
-  progress.clear();
-  console.log(`${server.name.padEnd(8)} ${formatLatencies(results[server.name]?.summary ?? {})}`);
 }
 await contest.close();
 if (options.json) writeFileSync(options.json, `${JSON.stringify({ machine, ...results }, null, 2)}\n`);
-
-function summarizeLatencies(latenciesMs: readonly number[]): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(SHARES).map(([name, share]) => [name, percentile(latenciesMs, share)]),
-  );
-}
-
-function formatLatencies(summary: Record<string, number>): string {
-  return Object.entries(summary)
-    .map(([name, ms]) => `${name} ${ms.toFixed(1)} ms`)
-    .join('   ');
-}
