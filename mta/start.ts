@@ -4,7 +4,7 @@
  *
  * Trusts: the worker, which authenticates to the intake; the queue database. Never: sends a message unsigned, accepts
  * one before it is committed, runs twice as the same instance.
- * Stops on SIGTERM: deliveries under way are finished, at most ten seconds, the rest stays queued.
+ * Stops on SIGTERM, SIGINT or SIGQUIT: deliveries under way are finished, at most ten seconds, the rest stays queued.
  * Ports: intake, ZoneMTA's API and queue server on loopback; control, health and metrics (control/).
  * Settings: mta.*, queue.*, limits.*, secrets.*, sandbox.* outside production.
  */

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { loadSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
 import { createLogger, type Logger } from '../../lib/log.ts';
+import { pluginHandler } from '../zone-mta.ts';
 import { createPool } from './database.ts';
 
 export interface QueueContext {
@@ -10,6 +11,12 @@ export interface QueueContext {
   log: Logger;
   pool: pg.Pool;
 }
+
+/**
+ * A client of the intake waits for each statement of a receiver. With the time that a new connection may take, and the
+ * statement before it in the group, it has its 451 within ten seconds when the database does not answer.
+ */
+const RECEIVER_TIMEOUT_MS = 4_000;
 
 let context: QueueContext | undefined;
 
@@ -25,6 +32,7 @@ function createContext(): QueueContext {
     url: settings.queue.url,
     maxConnections: settings.queue.maxConnections,
     applicationName: `postern-mta-${settings.instanceId}`,
+    ...(pluginHandler().context === 'receiver' && { statementTimeoutMs: RECEIVER_TIMEOUT_MS }),
   });
   return { settings, log, pool };
 }

@@ -4,6 +4,8 @@ import pg from 'pg';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 const STATEMENT_TIMEOUT_MS = 15_000;
+/** The client notices by itself when the server is gone without a word. */
+const SILENCE_MS = 1_000;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 2_000;
 
@@ -14,16 +16,23 @@ export interface QueueDatabaseOptions {
   url: string;
   maxConnections: number;
   applicationName: string;
+  /** Of one statement */
+  statementTimeoutMs?: number;
 }
 
-export function createPool({ url, maxConnections, applicationName }: QueueDatabaseOptions): pg.Pool {
+export function createPool({
+  url,
+  maxConnections,
+  applicationName,
+  statementTimeoutMs = STATEMENT_TIMEOUT_MS,
+}: QueueDatabaseOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: maxConnections,
     application_name: applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS, // also when the server is gone without a word
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + SILENCE_MS,
     keepAlive: true,
   });
   // An idle connection that breaks is replaced at its next use; without a listener it would end the process.

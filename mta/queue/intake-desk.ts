@@ -9,10 +9,11 @@ import type pg from 'pg';
 import type { SendCommand } from '../zone-mta.ts';
 import type { IncomingBody } from './bodies.ts';
 import type { QueueContext } from './context.ts';
+import type { QueuedFlow } from './flow-rows.ts';
 import { Group } from './group.ts';
 import { type Envelope, type IntakeOutcome, type NewMessage, recipientDomain, storeEach } from './intake.ts';
 import { type ClaimedRow, type FlowKey, flowId } from './rows.ts';
-import { type DueMessage, type FreshMessage, type IntakeState, wire } from './wire.ts';
+import { type DueMessage, type FreshMessage, type IntakeState, type LaterMessage, wire } from './wire.ts';
 
 const DEFAULT_ZONE = 'default';
 const DEFAULT_PRIORITY = 5;
@@ -28,6 +29,7 @@ export class IntakeDesk {
   readonly #group: Group<NewMessage, IntakeOutcome | Error>;
   readonly #fresh: ClaimedRow[] = [];
   readonly #due = new Map<string, FlowKey>();
+  readonly #later: QueuedFlow[] = [];
   #state: IntakeState = { isOpen: false, fullDomains: [] };
   #stateAt = 0;
 
@@ -98,17 +100,17 @@ export class IntakeDesk {
   }
 
   #tellMaster(message: NewMessage, { claimed }: { claimed: ClaimedRow[] }): void {
-    if (this.#fresh.length + this.#due.size === 0) setImmediate(() => this.#announce());
+    if (this.#fresh.length + this.#due.size + this.#later.length === 0) setImmediate(() => this.#announce());
     if (claimed.length > 0) {
       this.#fresh.push(...claimed);
       return;
     }
-    if (message.envelope.deferDelivery) return; // found when it is due
     const { zone, identity, envelope } = message;
     const { organizationId, priority = DEFAULT_PRIORITY } = identity;
     for (const recipient of envelope.to) {
       const flow = { zone, organizationId, domain: recipientDomain(recipient), priority };
-      this.#due.set(flowId(flow), flow);
+      if (envelope.deferDelivery) this.#later.push({ ...flow, dueAt: envelope.deferDelivery });
+      else this.#due.set(flowId(flow), flow);
     }
   }
 
@@ -123,6 +125,10 @@ export class IntakeDesk {
     while (flows.length > 0) {
       const message: DueMessage = { flows: flows.splice(0, MAX_ROWS_PER_FRAME) };
       this.#send(wire.due, message);
+    }
+    while (this.#later.length > 0) {
+      const message: LaterMessage = { flows: this.#later.splice(0, MAX_ROWS_PER_FRAME) };
+      this.#send(wire.later, message);
     }
   }
 

@@ -100,7 +100,7 @@ export async function returnLeasesOf(pool: pg.Pool, instanceId: string): Promise
   const { rowCount } = await pool.query(
     `update deliveries
         set claim_id = null, claimed_by = null, claimed_until = null
-      where claimed_by = $1`,
+      where claim_id is not null and claimed_by = $1`,
     [instanceId],
   );
   return rowCount ?? 0;

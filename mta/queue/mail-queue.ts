@@ -10,14 +10,7 @@ import { type Callback, createMailDrop, createSequence } from '../zone-mta.ts';
 import { storedBody } from './bodies.ts';
 import { Claims } from './claims.ts';
 import { queueContext } from './context.ts';
-import {
-  countByZone,
-  listDeliveries,
-  readDeliveries,
-  readEnvelope,
-  removeDeliveries,
-  retryDeliveries,
-} from './inspection.ts';
+import { countByZone, listDeliveries, readDeliveries, readEnvelope } from './inspection.ts';
 import { holdInstance } from './instance-lock.ts';
 import { returnLeasesOf, startLeaseKeeper } from './leases.ts';
 import { Limits } from './limits.ts';
@@ -36,6 +29,7 @@ const DEFAULT_ZONE = 'default';
 /** The id of what `shift` gives: many deliveries under one, for the exchange of a sender process. */
 const BATCH = 'batch';
 const NO_MAIL = 'Mail is accepted by the intake only';
+const OTHER_PORT = 'The queue is changed by the control port: bin/postern queue --help';
 
 class MailQueue {
   readonly seqIndex = createSequence();
@@ -184,23 +178,13 @@ class MailQueue {
     );
   }
 
-  remove(id: string, seq: string | undefined, callback: Callback): void {
-    const { pool, settings } = this.#context;
-    this.claims
-      .giveBackWaiting((row) => row.queueId === id)
-      .then(() => removeDeliveries(pool, { id, seq, instanceId: settings.instanceId }))
-      .then((count) => {
-        this.outbox.announce();
-        callback(null, count);
-      }, callback);
+  /** ZoneMTA's HTTP API asks no token and keeps no audit: what changes the queue goes by the control port. */
+  remove(_id: string, _seq: string | undefined, callback: Callback): void {
+    callback(new Error(OTHER_PORT));
   }
 
-  /** ZoneMTA's HTTP API calls this to have a delivery tried at once, whatever the update says. */
-  update(id: string, seq: string | undefined, _update: unknown, callback: Callback): void {
-    retryDeliveries(this.#context.pool, { id, seq }).then((flows) => {
-      this.claims.noteDue(flows);
-      callback(null, flows.length);
-    }, callback);
+  update(_id: string, _seq: string | undefined, _update: unknown, callback: Callback): void {
+    callback(new Error(OTHER_PORT));
   }
 
   stop(): void {

@@ -5,7 +5,14 @@
 import { createTtlCache, type TtlCache } from '../zone-mta.ts';
 import type { Claims } from './claims.ts';
 import type { QueueMetrics } from './metrics.ts';
-import { type DemandMessage, type DueMessage, type EndedMessage, type FreshMessage, wire } from './wire.ts';
+import {
+  type DemandMessage,
+  type DueMessage,
+  type EndedMessage,
+  type FreshMessage,
+  type LaterMessage,
+  wire,
+} from './wire.ts';
 
 export interface MasterCacheOptions {
   claims: Claims;
@@ -26,6 +33,7 @@ export class MasterCache {
       [wire.demand]: ({ owner, count }: DemandMessage) => void this.#demand.set(owner, count),
       [wire.fresh]: ({ rows }: FreshMessage) => claims.addFresh(rows),
       [wire.due]: ({ flows }: DueMessage) => claims.noteDue(flows),
+      [wire.later]: ({ flows }: LaterMessage) => claims.noteQueued(flows),
       [wire.ended]: ({ endings, connections }: EndedMessage) => {
         claims.end(endings);
         metrics.connections(connections);

@@ -3,6 +3,7 @@
  * carry any key and value to the master's cache, which is ours: these keys mean something else there.
  */
 import type { EndedDelivery } from './claims.ts';
+import type { QueuedFlow } from './flow-rows.ts';
 import type { ClaimedRow, FlowKey } from './rows.ts';
 
 export const wire = {
@@ -14,6 +15,8 @@ export const wire = {
   fresh: 'postern:fresh',
   /** receiver: flows that it has written due rows of */
   due: 'postern:due',
+  /** receiver: flows that it has written rows of that are due later */
+  later: 'postern:later',
   /** receiver, GETCACHE: may it claim what it writes? */
   intake: 'postern:intake',
 } as const;
@@ -34,6 +37,10 @@ export interface FreshMessage {
 
 export interface DueMessage {
   flows: FlowKey[];
+}
+
+export interface LaterMessage {
+  flows: QueuedFlow[];
 }
 
 export interface IntakeState {

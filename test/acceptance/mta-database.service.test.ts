@@ -8,8 +8,8 @@ import { waitFor } from '../support/mail.ts';
 import { createMtaWorld, type MtaWorld } from '../support/mta-process.ts';
 import { countRows } from '../support/queue.ts';
 
-/** The statement timeout of mta/queue/database.ts, its connect timeout, and a moment. */
-const REPLY_DEADLINE_MS = 20_000;
+/** The statement timeout of a receiver (mta/queue/context.ts), the connect timeout of its pool, and a moment. */
+const REPLY_DEADLINE_MS = 10_000;
 
 describe('mta and its database', function () {
   this.timeout(120_000);

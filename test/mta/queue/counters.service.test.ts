@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { operate } from '../../../mta/control/operate.ts';
+import { end } from '../../../mta/control/verbs.ts';
 import { readCounts } from '../../../mta/queue/counters.ts';
 import { endDeliveries } from '../../../mta/queue/endings.ts';
 import { createEvent } from '../../../mta/queue/events.ts';
-import { removeDeliveries } from '../../../mta/queue/inspection.ts';
 import { storeMessages } from '../../../mta/queue/intake.ts';
 import { expireDeliveries } from '../../../mta/queue/leases.ts';
+import { createControlledQueue } from '../../support/control.ts';
 import type { TestDatabase } from '../../support/postgres.ts';
 import { claimAll, createQueueDatabase, newMessage, queueMessage } from '../../support/queue.ts';
 
@@ -31,7 +33,7 @@ describe('counters of the queue', () => {
     await endDeliveries(database.pool, endings);
     await endDeliveries(database.pool, endings); // had ended before: counts nothing
     const cancelled = await queueMessage(database);
-    await removeDeliveries(database.pool, { id: cancelled.id, seq: undefined, instanceId: 'test' });
+    await cancelMessage(database, cancelled.identity.messageId);
     await queueMessage(database, { lifetimeSeconds: -1 });
     await expireDeliveries(database.pool, 'test');
     await Promise.all(Array.from({ length: 20 }, () => storeMessages(database.pool, [newMessage()])));
@@ -52,3 +54,10 @@ describe('counters of the queue', () => {
     assert.equal((await readCounts(database.pool)).drift, 1);
   });
 });
+
+async function cancelMessage(database: TestDatabase, message: number): Promise<void> {
+  const queue = createControlledQueue(database);
+  const action = { verb: 'cancel', selector: { message }, parameters: {}, reason: 'test', actor: 'test' };
+  await operate(queue, end('cancelled', 'test', 'test'), { ...action, dryRun: false });
+  await queue.claims.close();
+}
