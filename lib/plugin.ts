@@ -34,20 +34,27 @@ export function guard<Arguments extends unknown[]>(
   deadlineMs = HOOK_DEADLINE_MS,
 ): (...given: Arguments) => Promise<void> {
   return async (...given) => {
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no result within ${deadlineMs} ms`)), deadlineMs);
-    });
     try {
-      await Promise.race([body(...given), deadline]);
+      const answer = body(...given);
+      if (answer) await withinDeadline(answer, deadlineMs);
     } catch (error) {
       if (error instanceof HookRefusal) throw error;
       log.error({ err: error, hook: name }, 'hook.failed');
       throw new HookRefusal({ code: 451, enhanced: '4.3.0', text: 'Temporary internal problem' });
-    } finally {
-      clearTimeout(timer);
     }
   };
+}
+
+async function withinDeadline(answer: Promise<void>, deadlineMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no result within ${deadlineMs} ms`)), deadlineMs);
+  });
+  try {
+    await Promise.race([answer, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 export interface PluginContext {

@@ -4,7 +4,7 @@
  * The token is base32 (local parts lose their case on the way) of message id, a digest of the recipient and a MAC.
  * It is checked without a look-up; a token that was made up or altered says nothing (AD-11).
  */
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 
 const PREFIX = 'bounces+';
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'; // RFC 4648 section 6, lower case
@@ -51,7 +51,7 @@ export function digestRecipient(recipient: string): string {
 }
 
 function digestBytes(recipient: string): Buffer {
-  return createHash('sha256').update(recipient).digest().subarray(0, RECIPIENT_BYTES);
+  return hash('sha256', recipient, 'buffer').subarray(0, RECIPIENT_BYTES);
 }
 
 function sign(payload: Buffer, key: Buffer): Buffer {

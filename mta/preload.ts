@@ -1,12 +1,13 @@
 /**
- * Loaded into ZoneMTA's master and, by NODE_OPTIONS, into all its children before anything else: answers the five
- * modules that its queue consists of, and its log, with ours. The package itself stays as it came from npm.
+ * Loaded into ZoneMTA's master and, by NODE_OPTIONS, into all its children before anything else: answers the six
+ * modules that its queue consists of, its log and its SMTP connection with ours. The packages stay as they came from
+ * npm.
  */
 import { registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const REPLACED = ['mail-queue', 'remote-queue', 'db', 'connection-pool', 'sender'];
+const REPLACED = ['mail-queue', 'remote-queue', 'db', 'connection-pool', 'sender', 'mail-drop'];
 
 const replacements = new Map<string, string>([
   ...REPLACED.map((name): [string, string] => [
@@ -14,9 +15,11 @@ const replacements = new Map<string, string>([
     locate('queue', `${name}.ts`),
   ]),
   ['/npmlog/lib/log.js', locate('npmlog.ts')],
+  ['/nodemailer/dist/cjs/smtp-connection/index.js', locate('smtp-connection.ts')],
 ]);
 /** Of the modules that are replaced, from where they are recognizable. */
-const REPLACEABLE = /\/(?:@zone-eu\/zone-mta|npmlog)\/lib\/[a-z-]+\.js$/;
+const REPLACEABLE =
+  /\/(?:@zone-eu\/zone-mta\/lib|npmlog\/lib|nodemailer\/dist\/cjs\/smtp-connection)\/[a-z-]+\.js$/;
 
 function locate(...path: string[]): string {
   return pathToFileURL(join(import.meta.dirname, ...path)).href;

@@ -6,9 +6,12 @@
 import type { ChildProcess } from 'node:child_process';
 import type { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
+import type { Readable } from 'node:stream';
 import type { AttemptFacts, Claim, MessageIdentity } from '../lib/delivery.ts';
 
 const require = createRequire(import.meta.url);
+/** For packages that ZoneMTA has, in its version of them. */
+const requireOfZoneMta = createRequire(require.resolve('@zone-eu/zone-mta/package.json'));
 
 export type Callback<T = unknown> = (error: Error | null, result?: T) => void;
 export type SendCommand = (
@@ -36,13 +39,42 @@ export interface SenderDelivery {
   [key: string]: unknown;
 }
 
-export interface PluginHandler {
+export interface PluginLoader {
   context: 'main' | 'receiver' | 'sender';
   queue: unknown;
   plugins: { path: string }[];
   loaded: { path: string }[];
   load(done: () => void): void;
 }
+
+export interface PluginHandler extends PluginLoader {
+  /** By name */
+  hooks: Map<string, unknown[]>;
+  analyzers: Set<unknown>;
+  rewriters: Set<unknown>;
+  streamers: Set<unknown>;
+  runHooks(name: string, given: unknown[]): Promise<void>;
+}
+
+/** mailsplit's Headers, of which `getList` gives the lines. */
+export interface MailHeaders {
+  getList(): unknown[];
+}
+
+/** A message on its way from a session into the queue. */
+export interface DroppedEnvelope {
+  id: string;
+  headers?: MailHeaders | unknown[];
+  [key: string]: unknown;
+}
+
+/** lib/mail-drop.js */
+export type MailDropConstructor = new (
+  queue: unknown,
+) => {
+  queue: unknown;
+  add(envelope: DroppedEnvelope, source: Readable, callback: Callback): void;
+};
 
 /** The constructor of lib/sender.js: works through deliveries one by one, from the moment it is made. */
 export type SenderConstructor = new (
@@ -62,6 +94,48 @@ export function pluginHandler(): PluginHandler {
 /** ZoneMTA's own Sender, for the one that stands in for it (mta/queue/sender.ts): preload.ts lets that one through. */
 export function zoneMtaSender(): SenderConstructor {
   return require('@zone-eu/zone-mta/lib/sender.js?original') as SenderConstructor;
+}
+
+/** ZoneMTA's own MailDrop, for the one that stands in for it (mta/queue/mail-drop.ts). */
+export function zoneMtaMailDrop(): MailDropConstructor {
+  return require('@zone-eu/zone-mta/lib/mail-drop.js?original') as MailDropConstructor;
+}
+
+/** @param block the root header of a message, with the empty line behind it */
+export function createHeaders(block: Buffer): MailHeaders {
+  const { Headers } = requireOfZoneMta('@zone-eu/mailsplit') as {
+    Headers: new (block: Buffer) => MailHeaders;
+  };
+  return new Headers(block);
+}
+
+interface BodyHash {
+  update(bytes: Buffer): void;
+  digest(encoding: 'base64'): string;
+}
+
+/** The hash of a body as DKIM signs it (RFC 6376 3.4), base64. */
+export function hashBody(canonicalization: 'relaxed', algorithm: 'sha256', body: Buffer): string {
+  const { dkimBody } = requireOfZoneMta('mailauth/lib/dkim/body') as {
+    dkimBody(canonicalization: string, algorithm: string): BodyHash;
+  };
+  const bodyHash = dkimBody(canonicalization, algorithm);
+  bodyHash.update(body);
+  return bodyHash.digest('base64');
+}
+
+export type SmtpConnectionOptions = Record<string, unknown>;
+
+/** nodemailer's SMTPConnection: what the one that stands in for it (mta/smtp-connection.ts) touches. */
+export type SmtpConnectionConstructor = new (
+  options: SmtpConnectionOptions,
+) => {
+  _socket: { cork(): void; uncork(): void };
+  _createSendStream(callback: (error: Error | null, response?: string) => void): unknown;
+};
+
+export function smtpConnection(): SmtpConnectionConstructor {
+  return require('nodemailer/lib/smtp-connection?original') as SmtpConnectionConstructor;
 }
 
 /** lib/ttl-cache.js: what GETCACHE and SETCACHE of the queue server speak to. */
@@ -97,7 +171,7 @@ export function createSequence(): { get(): string } {
 }
 
 export function createMailDrop(queue: unknown): unknown {
-  const MailDrop = require('@zone-eu/zone-mta/lib/mail-drop') as new (queue: unknown) => unknown;
+  const MailDrop = require('@zone-eu/zone-mta/lib/mail-drop') as MailDropConstructor;
   return new MailDrop(queue);
 }
 

@@ -1,5 +1,5 @@
 /** The names that all processes share in Redis. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Contract, ParamsOf } from './contracts/contract.ts';
 
 /**
@@ -13,7 +13,7 @@ export const invalidationChannel = `postern:rpc:${VERSION}:invalidated`;
 
 /** Hashed, so that nothing in the params (length, CR LF, a secret) can shape a key (RP-2). */
 export function cacheKey<C extends Contract>(contract: C, params: ParamsOf<C>): string {
-  const digest = createHash('sha256').update(canonicalJson(params)).digest('hex');
+  const digest = hash('sha256', canonicalJson(params));
   return `postern:rpc:${VERSION}:${contract.name}:${digest}`;
 }
 

@@ -4,16 +4,16 @@
  * ZoneMTA starts listening and sending first, loads plugins beside that, and goes on without one that fails. Its
  * processes open their queue before either, so the queue loads the plugins first.
  */
-import { type PluginHandler, pluginHandler } from '../zone-mta.ts';
+import { type PluginLoader, pluginHandler } from '../zone-mta.ts';
 
-const gates = new WeakMap<PluginHandler, Promise<void>>();
+const gates = new WeakMap<PluginLoader, Promise<void>>();
 
 /** Resolves when all plugins of this process are loaded. Called again, it gives the same promise. */
 export function loadPlugins(queue: unknown): Promise<void> {
   return openGate(pluginHandler(), queue);
 }
 
-export function openGate(handler: PluginHandler, queue: unknown): Promise<void> {
+export function openGate(handler: PluginLoader, queue: unknown): Promise<void> {
   const known = gates.get(handler);
   if (known) return known;
   handler.queue = queue;
@@ -24,7 +24,7 @@ export function openGate(handler: PluginHandler, queue: unknown): Promise<void> 
   return gate;
 }
 
-function assertAllLoaded(handler: PluginHandler): void {
+function assertAllLoaded(handler: PluginLoader): void {
   const loaded = new Set(handler.loaded.map((plugin) => plugin.path));
   const missing = handler.plugins.filter((plugin) => !loaded.has(plugin.path)).map((plugin) => plugin.path);
   if (missing.length > 0)

@@ -50,6 +50,11 @@ class RemoteQueue {
     );
   }
 
+  /** As `store`, of a body that is in memory already (mail-drop.ts). `push` follows. */
+  storeBytes(id: string, bytes: Buffer): void {
+    this.#incoming.set(id, { kind: 'short', bytes });
+  }
+
   /** The metadata travel with `push`, which ZoneMTA calls next with the same envelope. */
   setMeta(_id: string, _envelope: Envelope, callback: Callback): void {
     callback(null);

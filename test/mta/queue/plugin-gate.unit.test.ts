@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { openGate } from '../../../mta/queue/plugin-gate.ts';
-import type { PluginHandler } from '../../../mta/zone-mta.ts';
+import type { PluginLoader } from '../../../mta/zone-mta.ts';
 
 /** ZoneMTA's handler: goes on without a plugin that fails. */
-function handlerOf(paths: string[], failing: string[] = []): PluginHandler {
-  const handler: PluginHandler = {
+function handlerOf(paths: string[], failing: string[] = []): PluginLoader {
+  const handler: PluginLoader = {
     context: 'sender',
     queue: undefined,
     plugins: paths.map((path) => ({ path })),

@@ -1,0 +1,44 @@
+/** Run by smtp-connection.unit.test.ts with mta/preload.ts: delivers a message and prints what the server saw of it. */
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { type AddressInfo, createServer } from 'node:net';
+import { PassThrough } from 'node:stream';
+
+const require = createRequire(import.meta.url);
+
+interface Connection {
+  connect(callback: () => void): void;
+  send(envelope: object, message: PassThrough, callback: (error: Error | null, info: object) => void): void;
+}
+const SmtpConnection = require('nodemailer/lib/smtp-connection') as new (options: object) => Connection;
+
+const size = Number(process.argv[2]);
+const reads: string[] = [];
+const server = createServer((socket) => {
+  socket.setEncoding('latin1').write('220 test\r\n');
+  let text = '';
+  socket.on('data', (chunk: string) => {
+    reads.push(chunk);
+    text += chunk;
+    if (chunk.startsWith('EHLO')) socket.write('250-test\r\n250 PIPELINING\r\n');
+    else if (chunk.endsWith('DATA\r\n')) socket.write('250 2.1.0\r\n250 2.1.5\r\n354 go\r\n');
+    else if (text.endsWith('\r\n.\r\n')) socket.write('250 2.0.0 taken\r\n');
+  });
+}).listen(0, '127.0.0.1');
+await once(server, 'listening');
+
+const connection = new SmtpConnection({ host: '127.0.0.1', port: (server.address() as AddressInfo).port });
+await new Promise<void>((resolve) => connection.connect(resolve));
+const message = new PassThrough();
+message.write('Subject: a\r\n\r\n');
+message.end('b'.repeat(size));
+const info = await new Promise<object>((resolve, reject) => {
+  connection.send({ from: 'a@a.test', to: ['b@b.test'] }, message, (error, sent) =>
+    error ? reject(error) : resolve(sent),
+  );
+});
+const data = reads.slice(2);
+process.stdout.write(
+  JSON.stringify({ info, commands: reads.slice(0, 2), pieces: data.length, data: data.join('').length }),
+  () => process.exit(0),
+);
