@@ -19,11 +19,14 @@ import { answerError, answerNotFound } from './plugins/errors.ts';
 import { type ApiMetrics, addMonitoring } from './plugins/metrics.ts';
 import { requireJson } from './plugins/negotiation.ts';
 import { addOpenApi } from './plugins/openapi.ts';
+import { limitFailures } from './plugins/rate-limits.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 import { apiTokenRoutes } from './routes/api-tokens.ts';
 import { dkimKeyRoutes } from './routes/dkim-keys.ts';
 import { domainRoutes } from './routes/domains.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { sendRoutes } from './routes/send.ts';
+import { suppressionRoutes } from './routes/suppressions.ts';
 import { verificationRoutes } from './routes/verifications.ts';
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
 import { webhookStateRoutes } from './routes/webhook-states.ts';
@@ -32,6 +35,7 @@ import { credentialCalls } from './rpc/credentials.ts';
 import { deliveryEventCalls } from './rpc/delivery-events.ts';
 import { dkimKeyCalls } from './rpc/dkim-keys.ts';
 import { submissionCalls } from './rpc/submissions.ts';
+import { suppressionCalls } from './rpc/suppressions.ts';
 
 /** Base64 grows by a third, its line ends and JSON's escapes by some more. */
 const BODY_BYTES_PER_MESSAGE_BYTE = 1.5;
@@ -43,6 +47,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 export interface AppOptions extends Store {
   settings: Settings;
   log: Logger;
+  limiter: RateLimiter;
 }
 
 /** What routes and RPC handlers are made from. */
@@ -50,6 +55,7 @@ export interface Context {
   store: Store;
   settings: Settings;
   metrics: ApiMetrics;
+  limiter: RateLimiter;
 }
 
 export async function createApp({
@@ -58,6 +64,7 @@ export async function createApp({
   pool,
   boss,
   invalidator,
+  limiter,
 }: AppOptions): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = log;
   const app: FastifyInstance = Fastify({
@@ -65,6 +72,7 @@ export async function createApp({
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: Math.ceil(settings.limits.maxMessageBytes * BODY_BYTES_PER_MESSAGE_BYTE),
+    trustProxy: settings.api.trustedProxies,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
@@ -75,11 +83,12 @@ export async function createApp({
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
   limitBytesInFlight(app);
+  limitFailures(app, limiter, settings);
   app.addHook('onSend', addHeaders);
   app.addHook('onResponse', async (request, reply) => logResponse(request.log, reply.statusCode, request));
 
   const metrics = addMonitoring(app, { database: () => pool.query('select 1') });
-  const context = { store: { pool, boss, invalidator }, settings, metrics };
+  const context = { store: { pool, boss, invalidator }, settings, metrics, limiter };
   await addOpenApi(app);
   await app.register(publicRoutes(context), { prefix: '/api/v1' });
   await app.register(rpcRoutes(context));
@@ -91,6 +100,7 @@ function publicRoutes(context: Context) {
     app.addHook('onRequest', requireJson);
     for (const routes of [
       sendRoutes,
+      suppressionRoutes,
       messageRoutes,
       domainRoutes,
       verificationRoutes,
@@ -108,7 +118,13 @@ function publicRoutes(context: Context) {
 function rpcRoutes(context: Context) {
   return async (app: FastifyInstance): Promise<void> => {
     app.addHook('onRequest', requireServiceToken(context.settings.secrets.serviceToken));
-    for (const addCalls of [credentialCalls, dkimKeyCalls, submissionCalls, deliveryEventCalls]) {
+    for (const addCalls of [
+      credentialCalls,
+      dkimKeyCalls,
+      submissionCalls,
+      deliveryEventCalls,
+      suppressionCalls,
+    ]) {
       addCalls(app, context);
     }
   };

@@ -16,6 +16,7 @@ import { handleShutdown } from '../lib/shutdown.ts';
 import { createApp } from './app.ts';
 import { createPool } from './database.ts';
 import { createProducer } from './jobs/producer.ts';
+import { createRateLimiter } from './rate-limiter.ts';
 
 const settings = loadSettings();
 const log = createLogger('api', settings.log);
@@ -28,7 +29,10 @@ shutdown.add('invalidator', () => invalidator.close());
 const boss = await createProducer(pool, log);
 shutdown.add('jobs', () => boss.stop({ graceful: false }));
 
-const app = await createApp({ settings, log, pool, boss, invalidator });
+const limiter = createRateLimiter({ redisUrl: settings.redis.url, log });
+shutdown.add('limiter', () => limiter.close());
+
+const app = await createApp({ settings, log, pool, boss, invalidator, limiter });
 shutdown.add('http', () => app.close());
 await app.listen({ host: settings.api.host, port: settings.api.port });
 log.info({ host: settings.api.host, port: settings.api.port }, 'api.started');

@@ -73,6 +73,10 @@ export const settingsSchema = Type.Object(
         default: 'http://127.0.0.1:3000',
         description: 'Where the other services reach the api',
       }),
+      trustedProxies: Type.Array(Type.String(), {
+        default: [],
+        description: 'Addresses or networks whose X-Forwarded-For is believed: your reverse proxies (AP-4)',
+      }),
     }),
 
     worker: section({
@@ -127,6 +131,18 @@ export const settingsSchema = Type.Object(
       maxEnvelopeRecipients: positive(
         1000,
         'Recipients of one SMTP transaction (RFC 5321 4.5.3.1.8: at least 100)',
+      ),
+      tokenMessagesPerMinute: positive(
+        60_000,
+        'Messages that one API token may send, over HTTP and SMTP (RS-5)',
+      ),
+      organizationMessagesPerMinute: positive(
+        120_000,
+        'Messages of one organization, where none is set for it; over HTTP and SMTP (RS-5)',
+      ),
+      addressFailuresPerMinute: positive(
+        300,
+        'Requests to the api from one address that name no route or no valid token; then 429 (AP-7)',
       ),
     }),
 

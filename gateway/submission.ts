@@ -18,6 +18,10 @@ const refusalReplies: Readonly<Record<string, { reply: Reply; withReason: boolea
   sending_refused: { reply: replies.sendingRefused, withReason: true },
   message_invalid: { reply: replies.messageInvalid, withReason: true },
   message_too_large: { reply: replies.messageTooLarge, withReason: false },
+  recipients_blocked: { reply: replies.recipientsBlocked, withReason: false },
+  rate_limited: { reply: replies.tooFast, withReason: true },
+  idempotency_key_running: { reply: replies.keyRunning, withReason: false },
+  idempotency_key_used_otherwise: { reply: replies.keyUsedOtherwise, withReason: false },
   body_too_large: { reply: replies.messageTooLarge, withReason: false },
 };
 

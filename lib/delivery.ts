@@ -15,6 +15,10 @@ export interface MessageIdentity {
   priority?: number;
   /** What the application calls it by. */
   tags?: string[];
+  /** `transactional` where nothing is said */
+  stream?: string;
+  /** Milliseconds since the epoch, when the worker last read the block list for its recipients. */
+  listsReadAt?: number;
 }
 
 /** Set on a claimed delivery by the queue. */

@@ -38,6 +38,9 @@ export interface Delivery {
   localAddress?: string;
   mxHostname?: string;
   skipBounce?: boolean;
+  /** Not to be made; ZoneMTA releases it instead. */
+  isSuppressed?: boolean;
+  suppressionReason?: string;
 }
 
 /** nodemailer's SMTPConnection. */

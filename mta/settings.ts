@@ -13,6 +13,7 @@ export const plugins = {
   intake: ['receiver'],
   'return-path': ['sender'],
   status: ['main', 'sender'],
+  suppression: ['sender'],
   dkim: ['sender'],
 } as const;
 

@@ -36,6 +36,8 @@ export interface SenderDelivery {
   attempt?: AttemptFacts;
   status?: { delivered: boolean; response?: string };
   skipBounce?: boolean;
+  /** Set by plugins/suppression: why it is not made. */
+  suppressionReason?: string;
   [key: string]: unknown;
 }
 

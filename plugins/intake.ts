@@ -19,7 +19,7 @@ export const title = 'intake';
 
 export const INTAKE_USER = 'worker';
 
-const FIELDS = ['message', 'organization', 'domain', 'priority', 'tags'];
+const FIELDS = ['message', 'organization', 'domain', 'priority', 'tags', 'stream', 'lists-read-at'];
 /** RFC 5321 6.3: at least 100. */
 const MAX_HOPS = 100;
 
@@ -69,6 +69,8 @@ export function takeIdentity(headers: Headers): MessageIdentity | undefined {
   const domain = /^[a-z0-9._-]{1,253}$/.exec(headers.getFirst('x-postern-domain').trim())?.[0];
   const priority = /^[0-9]$/.exec(headers.getFirst('x-postern-priority').trim())?.[0];
   const tags = readTags(headers.getFirst('x-postern-tags'));
+  const stream = /^[a-z]{1,40}$/.exec(headers.getFirst('x-postern-stream').trim())?.[0];
+  const listsReadAt = readInteger(headers.getFirst('x-postern-lists-read-at'));
   for (const name of FIELDS) headers.remove(`x-postern-${name}`);
   if (messageId === undefined || organizationId === undefined || domain === undefined) return undefined;
   return {
@@ -77,6 +79,8 @@ export function takeIdentity(headers: Headers): MessageIdentity | undefined {
     domain,
     ...(priority && { priority: Number(priority) }),
     ...(tags && { tags }),
+    ...(stream && { stream }),
+    ...(listsReadAt !== undefined && { listsReadAt }),
   };
 }
 

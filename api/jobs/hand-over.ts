@@ -6,9 +6,16 @@
 import type { Settings } from '../../config/schema.ts';
 import { inTransaction, type Store } from '../database.ts';
 import type { HandOverResult, Intake } from '../mail/intake.ts';
-import { type Consignment, findConsignment, holdRecipients, noteHandedOver } from '../models/hand-over.ts';
+import {
+  type Consignment,
+  findConsignment,
+  holdRecipients,
+  noteHandedOver,
+  suppressRecipients,
+} from '../models/hand-over.ts';
+import { findBlocked } from '../models/suppression.ts';
 
-export type HandOverOutcome = 'accepted' | 'held' | 'nothing_to_do';
+export type HandOverOutcome = 'accepted' | 'held' | 'suppressed' | 'nothing_to_do';
 
 export interface HandOverContext {
   store: Store;
@@ -20,8 +27,24 @@ export interface HandOverContext {
 export async function handOver(context: HandOverContext, messageId: number): Promise<HandOverOutcome> {
   const consignment = await findConsignment(context.store.pool, messageId);
   if (!consignment) return 'nothing_to_do';
-  const result = await context.intake.handOver(consignment);
-  return conclude(context, consignment, result);
+  const listsReadAt = Date.now();
+  const sendable = await suppressBlocked(context.store, consignment);
+  if (sendable.recipients.length === 0) return 'suppressed';
+  const result = await context.intake.handOver({ ...sendable, listsReadAt });
+  return conclude(context, sendable, result);
+}
+
+/** Whoever was put on the block list since the message was taken, or was one of many recipients over SMTP. */
+async function suppressBlocked(store: Store, consignment: Consignment): Promise<Consignment> {
+  const { messageId, recipients } = consignment;
+  const blocked = await findBlocked(store.pool, {
+    ...consignment,
+    stream: 'transactional',
+    addresses: recipients,
+  });
+  if (blocked.size === 0) return consignment;
+  await inTransaction(store, (tx) => suppressRecipients(tx, messageId, [...blocked]));
+  return { ...consignment, recipients: recipients.filter((address) => !blocked.has(address)) };
 }
 
 async function conclude(

@@ -2,6 +2,7 @@
 import type { Logger } from '../../lib/log.ts';
 import type { Store } from '../database.ts';
 import { reapKeys } from '../models/idempotency-key.ts';
+import { reapSuppressions } from '../models/suppression.ts';
 
 const EVERY_MS = 600_000;
 
@@ -18,4 +19,6 @@ export function startUpkeep(store: Store, log: Logger): { stop(): void } {
 async function clearAway({ pool }: Store, log: Logger): Promise<void> {
   const keys = await reapKeys(pool);
   if (keys > 0) log.info({ keys }, 'idempotency_keys.reaped');
+  const suppressions = await reapSuppressions(pool);
+  if (suppressions > 0) log.info({ suppressions }, 'suppressions.reaped');
 }

@@ -25,8 +25,14 @@ export type HandOverResult =
   /** Not now. */
   | { ok: false; reason: 'unavailable'; text: string };
 
+/** Ready to go: what the mta has to know of it. */
+export type Addressed = Omit<Consignment, 'domainId'> & {
+  /** Milliseconds since the epoch, when the recipients were last looked up in the block list. */
+  listsReadAt?: number;
+};
+
 export interface Intake {
-  handOver(consignment: Consignment): Promise<HandOverResult>;
+  handOver(consignment: Addressed): Promise<HandOverResult>;
   close(): void;
 }
 
@@ -79,13 +85,23 @@ export function createIntake({ mta, secrets, worker }: Settings): Intake {
  * The header lines for plugins/intake. They come first, and all of them always, so that nothing in a customer's message
  * can stand in for one.
  */
-function address({ messageId, organizationId, domain, stream, tags, content }: Consignment): Buffer {
+function address({
+  messageId,
+  organizationId,
+  domain,
+  stream,
+  tags,
+  content,
+  listsReadAt,
+}: Addressed): Buffer {
   const head = [
     `X-Postern-Message: ${messageId}`,
     `X-Postern-Organization: ${organizationId}`,
     `X-Postern-Domain: ${domain}`,
     `X-Postern-Priority: ${priorityOf(stream)}`,
     `X-Postern-Tags: ${Buffer.from(JSON.stringify(tags)).toString('base64')}`,
+    `X-Postern-Stream: ${stream}`,
+    `X-Postern-Lists-Read-At: ${listsReadAt ?? ''}`,
     '',
   ];
   return Buffer.concat([Buffer.from(head.join('\r\n')), content]);

@@ -4,6 +4,7 @@ import type { Store } from '../database.ts';
 import type { DomainCredential } from '../models/api-token.ts';
 import { answerOnce, type IdempotencyKey, type Outcome } from '../models/idempotency-key.ts';
 import { acceptMessage, type NewMessage } from '../models/message.ts';
+import { refuseBlocked } from './blocked-recipients.ts';
 import { composeMessage, listRecipients } from './compose.ts';
 import type { Refusal } from './field-reader.ts';
 import { readSendRequest } from './send-request.ts';
@@ -24,6 +25,8 @@ export async function sendMessage(
     return { state: 'answered', answer: { status: prepared.refusal.code, body: prepared.refusal.body } };
   }
   return answerOnce(store, key, async (tx) => {
+    const blocked = await refuseBlocked(tx, prepared.message);
+    if (blocked) return { status: blocked.code, body: blocked.body };
     const id = await acceptMessage(tx, prepared.message);
     return { status: 200, body: { id, status: 'pending' } };
   });

@@ -36,6 +36,8 @@ export interface DomainCredential extends TokenRule {
   domain: string;
   isSuspended: boolean;
   isVerified: boolean;
+  /** Of the organization; null: as the settings say */
+  messagesPerMinute: number | null;
 }
 
 /** An organization's token: may manage its domains. */
@@ -95,7 +97,8 @@ export async function findDomainCredential(
             domain.id                             as "domainId",
             domain.name                           as domain,
             organization.suspended_at is not null as "isSuspended",
-            domain.dkim_verified_at is not null   as "isVerified"
+            domain.dkim_verified_at is not null   as "isVerified",
+            organization.messages_per_minute      as "messagesPerMinute"
        from api_tokens token
        join domains domain             on domain.id = token.domain_id
        join organizations organization on organization.id = domain.organization_id

@@ -7,6 +7,7 @@ import type { Stream } from './stream.ts';
 export interface Consignment {
   messageId: number;
   organizationId: number;
+  domainId: number;
   domain: string;
   envelopeFrom: string;
   recipients: string[];
@@ -28,6 +29,7 @@ export async function findConsignment(db: Queryable, messageId: number): Promise
   const { rows } = await db.query<Consignment>(
     `select message.id              as "messageId",
             message.organization_id as "organizationId",
+            message.domain_id       as "domainId",
             domain.name             as domain,
             message.envelope_from   as "envelopeFrom",
             message.created_at      as "createdAt",
@@ -69,7 +71,31 @@ export async function holdRecipients(
     tx,
     refused.map(({ recipient, response, code }): NewEvent => {
       const data = { response: response.slice(0, 1000), code: code ?? null, category: 'intake' };
-      return { id: holdId(messageId, recipient), messageId, recipient, type: 'held', occurredAt, data };
+      return {
+        id: eventId('held', messageId, recipient),
+        messageId,
+        recipient,
+        type: 'held',
+        occurredAt,
+        data,
+      };
+    }),
+  );
+}
+
+/** The block list names them: they are not sent to. Inside a transaction; a second time it changes nothing. */
+export async function suppressRecipients(
+  tx: Queryable,
+  messageId: number,
+  recipients: readonly string[],
+): Promise<void> {
+  const occurredAt = new Date().toISOString();
+  const data = { response: 'On the block list', category: 'suppression' };
+  await recordEvents(
+    tx,
+    recipients.map((recipient): NewEvent => {
+      const id = eventId('suppressed', messageId, recipient);
+      return { id, messageId, recipient, type: 'suppressed', occurredAt, data };
     }),
   );
 }
@@ -86,7 +112,7 @@ export async function measureBacklog(db: Queryable): Promise<{ count: number; ol
 }
 
 /** The same for each repetition, so that a job which runs again after a crash adds nothing (RFC 9562 5.8, version 8). */
-function holdId(messageId: number, recipient: string): string {
-  const hex = createHash('sha256').update(`hand-over held ${messageId} ${recipient}`).digest('hex');
+function eventId(type: 'held' | 'suppressed', messageId: number, recipient: string): string {
+  const hex = createHash('sha256').update(`hand-over ${type} ${messageId} ${recipient}`).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

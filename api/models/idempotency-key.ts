@@ -7,6 +7,9 @@
 import { createHash } from 'node:crypto';
 import { inTransaction, type Queryable, type Store, type Transaction } from '../database.ts';
 
+const MAX_KEY_CHARACTERS = 255;
+/** Printable ASCII: what a header field carries unchanged. */
+const KEY = /^[ -~]+$/;
 const LIFETIME_HOURS = 24;
 const REAP_BATCH = 1_000;
 
@@ -33,6 +36,11 @@ interface Row {
   fingerprint: Buffer;
   status: number;
   body: string;
+}
+
+/** 1 to 255 printable ASCII characters. */
+export function isKey(text: unknown): text is string {
+  return typeof text === 'string' && text.length <= MAX_KEY_CHARACTERS && KEY.test(text);
 }
 
 /** @param parts whatever makes two requests the same */

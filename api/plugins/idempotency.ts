@@ -5,12 +5,14 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Store } from '../database.ts';
-import { findAnswer, fingerprintOf, type IdempotencyKey, type Outcome } from '../models/idempotency-key.ts';
+import {
+  findAnswer,
+  fingerprintOf,
+  type IdempotencyKey,
+  isKey,
+  type Outcome,
+} from '../models/idempotency-key.ts';
 import { domainCredentialOf } from './authentication.ts';
-
-const MAX_KEY_CHARACTERS = 255;
-/** Printable ASCII: what a header field carries unchanged. */
-const KEY = /^[ -~]+$/;
 
 export const replies = {
   invalid: { status: 400, body: { error: 'Idempotency-Key must have 1 to 255 printable ASCII characters' } },
@@ -34,10 +36,6 @@ export async function replayOr(
     return answer(reply.header('idempotent-replayed', 'true'), outcome.answer);
   }
   return answer(reply, replies[outcome.state]);
-}
-
-export function isKey(text: unknown): text is string {
-  return typeof text === 'string' && text.length <= MAX_KEY_CHARACTERS && KEY.test(text);
 }
 
 function keyOf(request: FastifyRequest, key: string): IdempotencyKey {

@@ -3,12 +3,14 @@ import type { Context } from '../app.ts';
 import { sendMessage } from '../mail/send.ts';
 import { authenticateDomain, domainCredentialOf, requireSendingAllowed } from '../plugins/authentication.ts';
 import { replayOr } from '../plugins/idempotency.ts';
+import { limitSending } from '../plugins/rate-limits.ts';
 import { sendSchema } from '../schemas/send.ts';
 
-export function sendRoutes({ store, settings: { limits }, metrics }: Context): FastifyPluginAsync {
+export function sendRoutes({ store, settings: { limits }, metrics, limiter }: Context): FastifyPluginAsync {
   return async (app) => {
     app.addHook('onRequest', authenticateDomain(store.pool));
     app.addHook('onRequest', requireSendingAllowed);
+    app.addHook('onRequest', limitSending(limiter, limits));
 
     // The body's schema is documentation: the contract has an order of checks and words of its own.
     app.post('/send', { schema: sendSchema, validatorCompiler: () => () => true }, (request, reply) =>

@@ -4,13 +4,16 @@ import { createDeliveryEvents, type DeliveryEvent } from '../../lib/rpc/contract
 import type { Context } from '../app.ts';
 import { inTransaction } from '../database.ts';
 import { type NewEvent, recordEvents } from '../models/event.ts';
+import { suppressBounced } from '../models/suppression.ts';
 import { registerCall } from './register.ts';
 
 export function deliveryEventCalls(app: FastifyInstance, { store, metrics }: Context): void {
   registerCall(app, createDeliveryEvents, async ({ body }, { log }) => {
-    const { fresh, duplicates, unknownMessageIds } = await inTransaction(store, (tx) =>
-      recordEvents(tx, body.events.map(toEvent)),
-    );
+    const { fresh, duplicates, unknownMessageIds } = await inTransaction(store, async (tx) => {
+      const recorded = await recordEvents(tx, body.events.map(toEvent));
+      await suppressBounced(tx, recorded.fresh);
+      return recorded;
+    });
     // Refusing them would stop the mta's outbox for ever; the log is where somebody can see it.
     if (unknownMessageIds.length > 0) log.error({ unknownMessageIds }, 'delivery_events.message_unknown');
     for (const { type } of fresh) metrics.deliveryEvents.inc({ type });

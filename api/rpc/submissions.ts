@@ -2,14 +2,15 @@ import type { FastifyInstance } from 'fastify';
 import { createSubmission } from '../../lib/rpc/contracts/submissions.ts';
 import { RpcRefusal } from '../../lib/rpc/server.ts';
 import type { Context } from '../app.ts';
-import { inTransaction } from '../database.ts';
+import { countMessages, TOO_FAST } from '../mail/sending-rate.ts';
 import { readSubmission } from '../mail/submission.ts';
+import { readSubmissionKey } from '../mail/submission-key.ts';
+import { takeOver, takeOverRefusals } from '../mail/take-over.ts';
 import { findDomainCredential } from '../models/api-token.ts';
-import { acceptMessage } from '../models/message.ts';
 import { createUseNote } from '../models/token-use.ts';
 import { registerCall } from './register.ts';
 
-export function submissionCalls(app: FastifyInstance, { store, settings, metrics }: Context): void {
+export function submissionCalls(app: FastifyInstance, { store, settings, metrics, limiter }: Context): void {
   const noteUse = createUseNote(store.pool);
   const maxBodyBytes = app.initialConfig.bodyLimit ?? settings.limits.maxMessageBytes;
   registerCall(
@@ -17,12 +18,19 @@ export function submissionCalls(app: FastifyInstance, { store, settings, metrics
     createSubmission,
     async ({ body }) => {
       const credential = await findDomainCredential(store.pool, { tokenId: body.tokenId });
+      const rate = credential && (await countMessages(limiter, credential, settings.limits));
+      if (rate && !rate.isAllowed) {
+        throw new RpcRefusal('rate_limited', `${TOO_FAST}, try again in ${rate.resetSeconds} seconds`);
+      }
       const read = await readSubmission(body, credential, settings.limits);
       if (!read.ok) throw new RpcRefusal(read.code, read.message);
+      const once = readSubmissionKey(body, read.message);
+      if (!once.ok) throw new RpcRefusal('message_invalid', once.problem);
       await noteUse(body.tokenId);
-      const messageId = await inTransaction(store, (tx) => acceptMessage(tx, read.message));
-      metrics.messagesAccepted.inc({ source: 'smtp' });
-      return { messageId };
+      const taken = await takeOver(store, read.message, once.key);
+      if (!taken.ok) throw new RpcRefusal(taken.code, takeOverRefusals[taken.code]);
+      if (!taken.isReplayed) metrics.messagesAccepted.inc({ source: 'smtp' });
+      return { messageId: taken.messageId };
     },
     { maxBodyBytes },
   );

@@ -63,6 +63,7 @@ export const sendSchema = {
     409: errorSchema,
     413: errorSchema,
     422: errorSchema,
+    429: errorSchema,
     503: errorSchema,
   },
 };

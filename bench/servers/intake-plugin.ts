@@ -15,7 +15,12 @@ export async function init(plugin: Plugin): Promise<void> {
   plugin.addHook(
     'message:headers',
     guard('message:headers', pluginContext().log, (envelope) => {
-      envelope.postern = { messageId: ++number, organizationId: 1, domain: SENDER_DOMAIN };
+      envelope.postern = {
+        messageId: ++number,
+        organizationId: 1,
+        domain: SENDER_DOMAIN,
+        listsReadAt: Date.now(), // as the worker has, just before
+      };
     }),
   );
 }

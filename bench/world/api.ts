@@ -2,6 +2,7 @@
 import Fastify from 'fastify';
 import { createDeliveryEvents, type DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
 import { findDkimKeys } from '../../lib/rpc/contracts/dkim-keys.ts';
+import { findSuppression } from '../../lib/rpc/contracts/suppressions.ts';
 import { registerContract, requireServiceToken, rpcServerOptions } from '../../lib/rpc/server.ts';
 
 export const SELECTOR = 'bench';
@@ -33,6 +34,7 @@ export async function startApi(options: {
   fastify.addHook('onRequest', requireServiceToken(options.serviceToken));
   const key = { selector: SELECTOR, algorithm: 'rsa-sha256', privateKey: options.privateKey } as const;
   registerContract(fastify, findDkimKeys, async ({ params }) => ({ domain: params.name, keys: [key] }));
+  registerContract(fastify, findSuppression, async () => ({ isAllowed: false, blocks: [] }));
   registerContract(fastify, createDeliveryEvents, async ({ body }) => {
     for (const { type, messageId } of body.events) {
       events[type]++;

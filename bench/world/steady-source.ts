@@ -1,7 +1,6 @@
 /** A worker that never gives up: hands messages over to the mta at a steady rate, each until it is accepted. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createIntake } from '../../api/mail/intake.ts';
-import type { Consignment } from '../../api/models/hand-over.ts';
+import { type Addressed, createIntake } from '../../api/mail/intake.ts';
 import type { Settings } from '../../config/schema.ts';
 import { composeMessage } from './arrivals.ts';
 import { listDestinations, SENDER, SENDER_DOMAIN } from './names.ts';
@@ -42,7 +41,7 @@ export function startSteadySource(settings: Settings, messagesPerSecond: number)
 
   async function send(number: number): Promise<void> {
     const recipient = `rcpt@${destinations[number % DESTINATIONS]}`;
-    const consignment: Consignment = {
+    const consignment: Addressed = {
       messageId: number,
       organizationId: 1,
       domain: SENDER_DOMAIN,

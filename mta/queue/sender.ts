@@ -35,7 +35,7 @@ class PosternSender extends zoneMtaSender() {
   releaseDelivery(delivery: SenderDelivery, callback: Callback): void {
     const { status } = delivery;
     const type = status === undefined ? 'suppressed' : status.delivered ? 'delivered' : 'bounced';
-    this.#end(delivery, { type, response: status?.response }, callback);
+    this.#end(delivery, { type, response: status?.response ?? delivery.suppressionReason }, callback);
   }
 
   deferDelivery(

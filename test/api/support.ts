@@ -8,6 +8,7 @@ import { createDomainToken, createOrganizationToken } from '../../api/models/api
 import { generateDkimKeyPair, type KeyPair } from '../../api/models/dkim-key.ts';
 import { createDomain } from '../../api/models/domain.ts';
 import { createOrganization } from '../../api/models/organization.ts';
+import { createRateLimiter, type RateLimiter } from '../../api/rate-limiter.ts';
 import type { Settings } from '../../config/schema.ts';
 import { createLogger } from '../../lib/log.ts';
 import type { Contract } from '../../lib/rpc/contracts/contract.ts';
@@ -29,6 +30,7 @@ export interface TestApi {
   app: FastifyInstance;
   settings: Settings;
   store: Store;
+  limiter: RateLimiter;
   /** What was invalidated so far, as `contract {"param":…}`. */
   invalidated: string[];
   createTenant(options?: { domain?: string; isVerified?: boolean }): Promise<Tenant>;
@@ -61,15 +63,18 @@ export async function startTestApi(
     close: async () => {},
   };
   const store = { pool, boss, invalidator };
-  const app = await createApp({ ...store, settings, log });
+  const limiter = createRateLimiter({ redisUrl: settings.redis.url, log });
+  const app = await createApp({ ...store, settings, log, limiter });
   return {
     app,
     settings,
     store,
+    limiter,
     invalidated,
     createTenant: (options) => createTenant(store, settings, options),
     async close() {
       await app.close();
+      limiter.close();
       await boss.stop({ graceful: false });
       await pool.end();
       await database.drop();

@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import Fastify from 'fastify';
 import { createDeliveryEvents, type DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
 import { findDkimKeys } from '../../lib/rpc/contracts/dkim-keys.ts';
+import { findSuppression } from '../../lib/rpc/contracts/suppressions.ts';
 import { registerContract, requireServiceToken, rpcServerOptions } from '../../lib/rpc/server.ts';
 import { portOf } from '../../sandbox/port.ts';
 
@@ -25,6 +26,7 @@ export async function startMtaApi(serviceToken: string): Promise<MtaApi> {
   fastify.addHook('onRequest', requireServiceToken(serviceToken));
   const key = { selector: 'test', algorithm: 'rsa-sha256', privateKey } as const;
   registerContract(fastify, findDkimKeys, async ({ params }) => ({ domain: params.name, keys: [key] }));
+  registerContract(fastify, findSuppression, async () => ({ isAllowed: false, blocks: [] }));
   registerContract(fastify, createDeliveryEvents, async ({ body }) => {
     const fresh = body.events.filter((event) => !events.has(event.id));
     for (const event of fresh) events.set(event.id, event);

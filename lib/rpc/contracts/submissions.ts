@@ -24,7 +24,8 @@ export type Submission = Static<typeof submissionSchema>;
 
 /**
  * Takes a message over: the reply comes after the commit. Refusals (422) that a gateway maps to replies:
- * `credential_revoked`, `sender_not_allowed`, `sending_refused`, `message_invalid`, `message_too_large`.
+ * `credential_revoked`, `sender_not_allowed`, `sending_refused`, `message_invalid`, `message_too_large`,
+ * `recipients_blocked`, `rate_limited`, `idempotency_key_running`, `idempotency_key_used_otherwise`.
  */
 export const createSubmission = defineContract({
   name: 'createSubmission',

@@ -1,0 +1,28 @@
+/** Whose lists a caller may see and change: of an organization, or of one domain of it. */
+import { normalizeDomain } from '../../lib/mail/address.ts';
+import type { Queryable } from '../database.ts';
+
+export interface ListOwner {
+  organizationId: number;
+  /** Undefined: the whole organization. */
+  domainId: number | undefined;
+}
+
+/**
+ * The owner, narrowed to a domain by its name; without a name as it is.
+ * @returns undefined when the domain is not the owner's
+ */
+export async function findOwnedDomain(
+  db: Queryable,
+  { organizationId, domainId }: ListOwner,
+  name: string | undefined,
+): Promise<ListOwner | undefined> {
+  if (!name) return { organizationId, domainId };
+  const { rows } = await db.query<{ id: number }>(
+    `select id
+       from domains
+      where name = $1 and organization_id = $2 and ($3::bigint is null or id = $3)`,
+    [normalizeDomain(name) ?? '', organizationId, domainId ?? null],
+  );
+  return rows[0] && { organizationId, domainId: rows[0].id };
+}

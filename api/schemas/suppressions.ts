@@ -1,0 +1,99 @@
+import Type, { type Static } from 'typebox';
+import { lists, suppressionReasons, suppressionStreams } from '../models/suppression.ts';
+import { errorSchema, managementFailures, moment, nullable } from './replies.ts';
+
+const address = Type.String({ minLength: 3, maxLength: 320 });
+const list = Type.Enum(lists);
+const stream = Type.Enum(suppressionStreams);
+const reason = Type.Enum(suppressionReasons);
+const domain = Type.String({ maxLength: 253, description: 'Empty or absent: all of the organization' });
+/** Text for people; no control characters. */
+const note = Type.String({ maxLength: 1000, pattern: '^[^\\u0000-\\u001f]*$' });
+
+const suppressionSchema = Type.Object({
+  id: Type.Integer(),
+  list,
+  address: Type.String(),
+  domain: nullable(Type.String({ description: 'null: every domain of the organization' })),
+  stream,
+  reason,
+  note: nullable(Type.String()),
+  message_id: nullable(Type.Integer({ description: 'The message that bounced' })),
+  expires_at: nullable(moment),
+  created_at: moment,
+});
+export type SuppressionBody = Static<typeof suppressionSchema>;
+
+const importSchema = Type.Object({
+  id: Type.Integer(),
+  status: Type.Enum(['queued', 'running', 'finished', 'failed']),
+  list,
+  total_bytes: Type.Integer(),
+  processed_bytes: Type.Integer(),
+  processed: Type.Integer({ description: 'Lines read so far' }),
+  imported: Type.Integer(),
+  refused: Type.Integer(),
+  errors: Type.Array(Type.Object({ line: Type.Integer(), error: Type.String() }), {
+    description: 'Of the first hundred lines that were refused',
+  }),
+  created_at: moment,
+  finished_at: nullable(moment),
+});
+export type ImportBody = Static<typeof importSchema>;
+
+const failures = { 400: errorSchema, ...managementFailures };
+const params = Type.Object({ id: Type.String() });
+const filters = {
+  list: Type.Optional(list),
+  address: Type.Optional(address),
+  domain: Type.Optional(domain),
+  reason: Type.Optional(reason),
+  stream: Type.Optional(stream),
+};
+
+export const listSuppressionsSchema = {
+  querystring: Type.Object({
+    ...filters,
+    limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
+    cursor: Type.Optional(Type.String({ maxLength: 100, description: 'next_cursor of the page before' })),
+  }),
+  response: {
+    200: Type.Object({
+      suppressions: Type.Array(suppressionSchema),
+      next_cursor: nullable(Type.String()),
+    }),
+    ...failures,
+  },
+};
+
+export const createSuppressionSchema = {
+  body: Type.Object({
+    address,
+    list: Type.Optional(list),
+    domain: Type.Optional(nullable(domain)),
+    stream: Type.Optional(stream),
+    reason: Type.Optional(reason),
+    note: Type.Optional(nullable(note)),
+    expires_at: Type.Optional(nullable(moment)),
+  }),
+  response: { 201: suppressionSchema, ...failures },
+};
+
+export const showSuppressionSchema = { params, response: { 200: suppressionSchema, ...failures } };
+
+export const deleteSuppressionSchema = {
+  params,
+  response: { 200: Type.Object({ message: Type.String() }), ...failures },
+};
+
+export const exportSuppressionsSchema = {
+  querystring: Type.Object(filters),
+  response: failures,
+};
+
+export const importSuppressionsSchema = {
+  querystring: Type.Object({ list: Type.Optional(list), domain: Type.Optional(domain) }),
+  response: { 202: importSchema, 413: errorSchema, ...failures },
+};
+
+export const showImportSchema = { params, response: { 200: importSchema, ...failures } };
