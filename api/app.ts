@@ -22,6 +22,7 @@ import { addOpenApi } from './plugins/openapi.ts';
 import { limitFailures } from './plugins/rate-limits.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import { apiTokenRoutes } from './routes/api-tokens.ts';
+import { batchRoutes } from './routes/batches.ts';
 import { dkimKeyRoutes } from './routes/dkim-keys.ts';
 import { domainRoutes } from './routes/domains.ts';
 import { messageRoutes } from './routes/messages.ts';
@@ -101,6 +102,7 @@ function publicRoutes(context: Context) {
     for (const routes of [
       sendRoutes,
       suppressionRoutes,
+      batchRoutes,
       messageRoutes,
       domainRoutes,
       verificationRoutes,

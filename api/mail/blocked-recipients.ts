@@ -6,24 +6,36 @@ import type { Refusal } from './field-reader.ts';
 
 const BLOCKED = 'contains a blocked address';
 
-/** Undefined: all of them may be sent to. */
-export async function refuseBlocked(db: Queryable, message: NewMessage): Promise<Refusal | undefined> {
-  const blocked = await listBlocked(db, message);
-  if (blocked.size === 0) return undefined;
-  const kinds = message.recipients.filter(({ address }) => blocked.has(address)).map(({ kind }) => kind);
-  const errors = Object.fromEntries(kinds.map((kind) => [kind, [BLOCKED]]));
-  return { code: 400, body: { errors } };
+/**
+ * The messages that name somebody on the block list, and how they are refused.
+ * @param messages of one domain
+ */
+export async function refuseBlocked(
+  db: Queryable,
+  messages: readonly NewMessage[],
+): Promise<Map<NewMessage, Refusal>> {
+  const refusals = new Map<NewMessage, Refusal>();
+  for (const [, group] of Map.groupBy(messages, ({ stream }) => stream)) {
+    const blocked = await listBlocked(db, group);
+    for (const message of group) {
+      const concerned = message.recipients.filter(({ address }) => blocked.has(address));
+      const errors = Object.fromEntries(concerned.map(({ kind }) => [kind, [BLOCKED]]));
+      if (concerned.length > 0) refusals.set(message, { code: 400, body: { errors } });
+    }
+  }
+  return refusals;
 }
 
 /** Over SMTP a message is refused only if nobody is left of its recipients; the others end as `suppressed`. */
 export async function isWhollyBlocked(db: Queryable, message: NewMessage): Promise<boolean> {
-  return (await listBlocked(db, message)).size === message.recipients.length;
+  return (await listBlocked(db, [message])).size === message.recipients.length;
 }
 
-function listBlocked(
-  db: Queryable,
-  { credential: { organizationId, domainId }, stream, recipients }: NewMessage,
-): Promise<Set<string>> {
-  const addresses = recipients.map(({ address }) => address);
-  return findBlocked(db, { organizationId, domainId, stream, addresses });
+/** @param messages of one domain and one stream */
+async function listBlocked(db: Queryable, messages: readonly NewMessage[]): Promise<Set<string>> {
+  const [first] = messages;
+  if (!first) return new Set();
+  const { organizationId, domainId } = first.credential;
+  const addresses = messages.flatMap(({ recipients }) => recipients.map(({ address }) => address));
+  return findBlocked(db, { organizationId, domainId, stream: first.stream, addresses });
 }

@@ -25,7 +25,7 @@ export async function sendMessage(
     return { state: 'answered', answer: { status: prepared.refusal.code, body: prepared.refusal.body } };
   }
   return answerOnce(store, key, async (tx) => {
-    const blocked = await refuseBlocked(tx, prepared.message);
+    const blocked = (await refuseBlocked(tx, [prepared.message])).get(prepared.message);
     if (blocked) return { status: blocked.code, body: blocked.body };
     const id = await acceptMessage(tx, prepared.message);
     return { status: 200, body: { id, status: 'pending' } };

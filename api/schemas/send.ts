@@ -5,7 +5,7 @@ import { anyErrorSchema, errorSchema } from './replies.ts';
 const addresses = (description: string) => Type.Optional(Type.String({ description }));
 
 /** For the documentation: the request is read by mail/send-request.ts, whose errors are the contract's own. */
-const sendBodySchema = Type.Object({
+export const sendBodySchema = Type.Object({
   from: Type.String({ description: "An address of the token's domain, with or without a name" }),
   to: Type.String({ description: 'One address or a comma separated list of up to 50' }),
   cc: addresses('As to'),
@@ -43,7 +43,7 @@ const sendBodySchema = Type.Object({
   ),
 });
 
-const idempotencyHeader = Type.Object({
+export const idempotencyHeader = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
       description: 'Sent again under it within 24 hours: the first answer again, and no second mail',
