@@ -46,7 +46,7 @@ export async function startWorker(settings: Settings, log: Logger): Promise<Work
   const intake = createIntake(settings);
   await store.boss.start({ attempts: 5 });
   await work(store, intake, settings, registry, log);
-  const upkeep = startUpkeep(store, log);
+  const upkeep = startUpkeep(store, settings, log);
   const metrics = createWebhookMetrics(store.pool, registry);
   const dispatcher = startDispatcher({ store, settings, log, metrics });
   return {

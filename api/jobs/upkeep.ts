@@ -1,24 +1,28 @@
 /** What each worker clears away now and then. Any number of workers may do it at a time: a row is removed once. */
+import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Store } from '../database.ts';
 import { reapKeys } from '../models/idempotency-key.ts';
 import { reapSuppressions } from '../models/suppression.ts';
+import { purgeDeliveries } from '../models/webhook-history.ts';
 
 const EVERY_MS = 600_000;
 
 /** Begins with the first round at once. */
-export function startUpkeep(store: Store, log: Logger): { stop(): void } {
+export function startUpkeep(store: Store, settings: Settings, log: Logger): { stop(): void } {
   const run = () => {
-    clearAway(store, log).catch((err: unknown) => log.warn({ err }, 'upkeep.failed'));
+    clearAway(store, settings, log).catch((err: unknown) => log.warn({ err }, 'upkeep.failed'));
   };
   const timer = setInterval(run, EVERY_MS).unref();
   run();
   return { stop: () => clearInterval(timer) };
 }
 
-async function clearAway({ pool }: Store, log: Logger): Promise<void> {
+async function clearAway({ pool }: Store, { webhooks }: Settings, log: Logger): Promise<void> {
   const keys = await reapKeys(pool);
   if (keys > 0) log.info({ keys }, 'idempotency_keys.reaped');
   const suppressions = await reapSuppressions(pool);
   if (suppressions > 0) log.info({ suppressions }, 'suppressions.reaped');
+  const deliveries = await purgeDeliveries(pool, webhooks.retentionDays);
+  if (deliveries > 0) log.info({ deliveries }, 'webhook_deliveries.purged');
 }

@@ -2,6 +2,8 @@
 import type { Queryable } from '../database.ts';
 import type { WebhookEvent } from './webhook.ts';
 
+const PURGE_BATCH = 1_000;
+
 export const deliveryStates = ['pending', 'delivered', 'dead'] as const;
 export type DeliveryState = (typeof deliveryStates)[number];
 
@@ -164,21 +166,21 @@ export async function replayDeliveries(
   return rowCount ?? 0;
 }
 
-/** Forgets at most `limit` deliveries that are older than the retention, finished or not. @returns how many */
-export async function purgeDeliveries(
-  db: Queryable,
-  { retentionDays, limit }: { retentionDays: number; limit: number },
-): Promise<number> {
-  const { rowCount } = await db.query(
-    `delete from webhook_deliveries
-      where position in (select position from webhook_deliveries
-                          where created_at < now() - make_interval(days => $1)
-                            and coalesce(finished_at, '-infinity') < now() - make_interval(days => $1)
-                          limit $2
-                            for update skip locked)`,
-    [retentionDays, limit],
-  );
-  return rowCount ?? 0;
+/** Forgets what is older than the retention, finished or not, in small batches. @returns how many */
+export async function purgeDeliveries(db: Queryable, retentionDays: number): Promise<number> {
+  for (let purged = 0; ; ) {
+    const { rowCount } = await db.query(
+      `delete from webhook_deliveries
+        where position in (select position from webhook_deliveries
+                            where created_at < now() - make_interval(days => $1)
+                              and coalesce(finished_at, '-infinity') < now() - make_interval(days => $1)
+                            limit $2
+                              for update skip locked)`,
+      [retentionDays, PURGE_BATCH],
+    );
+    purged += rowCount ?? 0;
+    if ((rowCount ?? 0) < PURGE_BATCH) return purged;
+  }
 }
 
 function parametersOf({ webhookId, state, ids, since, until }: ReplaySelection): unknown[] {

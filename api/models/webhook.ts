@@ -129,12 +129,15 @@ export async function changeWebhook(
 }
 
 /** What waits for it is not sent any more, and goes with the rest when its time is over. */
-export async function deleteWebhook(db: Queryable, { id, domainId }: WebhookRef): Promise<boolean> {
-  const { rowCount } = await db.query(`update webhooks set deleted_at = now() where ${isRef}`, [
-    id,
-    domainId,
-  ]);
-  return rowCount === 1;
+export async function deleteWebhook(
+  db: Queryable,
+  { id, domainId }: WebhookRef,
+): Promise<Webhook | undefined> {
+  const { rows } = await db.query<Webhook>(
+    `update webhooks set deleted_at = now() where ${isRef} returning ${columns}`,
+    [id, domainId],
+  );
+  return rows[0];
 }
 
 /** On, as if it had never failed. What waits is sent at its time; what it asked to wait for is forgotten. */

@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { normalizeAddress } from '../../lib/mail/address.ts';
 import type { Context } from '../app.ts';
-import { inTransaction } from '../database.ts';
 import {
   changeWebhook,
   createWebhook,
@@ -10,6 +9,7 @@ import {
   listWebhooks,
   type Webhook,
 } from '../models/webhook.ts';
+import { change } from '../plugins/audit.ts';
 import { authenticateOrganization } from '../plugins/authentication.ts';
 import { NOT_FOUND } from '../plugins/errors.ts';
 import {
@@ -24,6 +24,7 @@ import { createEndpointCheck } from '../webhooks/endpoint-check.ts';
 import { formatSecret } from '../webhooks/signature.ts';
 import { ownDomainId } from './own-domain.ts';
 import { ownWebhookRef } from './own-webhook.ts';
+import { noteWebhook } from './webhook-audit.ts';
 
 /** Each event is written once an endpoint, in the transaction of the event. */
 const MAX_ENDPOINTS = 20;
@@ -32,10 +33,10 @@ export function webhookRoutes({ store, settings }: Context): FastifyPluginAsyncT
   const { pool } = store;
   const checkEndpoint = createEndpointCheck(settings);
 
-  /** Of what is given: the addresses in it have to be good. */
+  /** Of what is given: the addresses in it have to be good. Nobody to notify is null, and `''` as everywhere. */
   async function findErrors({ url, notify }: { url?: string; notify?: string | null }) {
     const urlError = url === undefined ? undefined : await checkEndpoint(url);
-    const isNotifyWrong = typeof notify === 'string' && normalizeAddress(notify) === undefined;
+    const isNotifyWrong = Boolean(notify) && normalizeAddress(notify ?? '') === undefined;
     if (!urlError && !isNotifyWrong) return undefined;
     return { ...(urlError && { url: [urlError] }), ...(isNotifyWrong && { notify: ['is invalid'] }) };
   }
@@ -52,12 +53,16 @@ export function webhookRoutes({ store, settings }: Context): FastifyPluginAsyncT
     app.post('/domains/:id/webhooks', { schema: createWebhookSchema }, async (request, reply) => {
       const domainId = await ownDomainId(pool, request, request.params.id);
       if (domainId === 0) return reply.code(404).send(NOT_FOUND);
-      const { description = '', notify = null, url, events } = request.body.webhook;
+      const { description = '', notify, url, events } = request.body.webhook;
       const errors = await findErrors({ url, notify });
       if (errors) return reply.code(422).send({ errors });
-      const asked = { url, events, description, notify };
-      const created = await inTransaction(store, (tx) =>
-        createWebhook(tx, domainId, asked, { maxCount: MAX_ENDPOINTS, masterKey: settings.secrets.key }),
+      const asked = { url, events, description, notify: notify || null };
+      const limits = { maxCount: MAX_ENDPOINTS, masterKey: settings.secrets.key };
+      const created = await change(
+        store,
+        request,
+        (tx) => createWebhook(tx, domainId, asked, limits),
+        (result) => noteWebhook(request, 'created')(result?.webhook),
       );
       if (!created) {
         return reply.code(422).send({ errors: { webhook: [`a domain has at most ${MAX_ENDPOINTS}`] } });
@@ -76,7 +81,15 @@ export function webhookRoutes({ store, settings }: Context): FastifyPluginAsyncT
       async (request, reply) => {
         const errors = await findErrors(request.body.webhook);
         if (errors) return reply.code(422).send({ errors });
-        const webhook = await changeWebhook(pool, await ownWebhookRef(pool, request), request.body.webhook);
+        const ref = await ownWebhookRef(pool, request);
+        const { notify, ...others } = request.body.webhook;
+        const asked = { ...others, notify: notify === undefined ? undefined : notify || null };
+        const webhook = await change(
+          store,
+          request,
+          (tx) => changeWebhook(tx, ref, asked),
+          noteWebhook(request, 'changed'),
+        );
         return webhook ? toWebhook(webhook) : reply.code(404).send(NOT_FOUND);
       },
     );
@@ -85,7 +98,13 @@ export function webhookRoutes({ store, settings }: Context): FastifyPluginAsyncT
       '/domains/:id/webhooks/:webhook_id',
       { schema: deleteWebhookSchema },
       async (request, reply) => {
-        const isDeleted = await deleteWebhook(pool, await ownWebhookRef(pool, request));
+        const ref = await ownWebhookRef(pool, request);
+        const isDeleted = await change(
+          store,
+          request,
+          (tx) => deleteWebhook(tx, ref),
+          noteWebhook(request, 'deleted'),
+        );
         return isDeleted ? { message: 'Webhook deleted' } : reply.code(404).send(NOT_FOUND);
       },
     );

@@ -17,6 +17,7 @@ import { explainTakenPort, listPorts } from './ports.ts';
 import { describeProcess, findOwnProcesses, terminateProcesses } from './processes.ts';
 import { ensureRedisServer } from './redis-package.ts';
 import { findOwnPostgres, findOwnRedisPort } from './servers.ts';
+import { createSettingsFile } from './settings-file.ts';
 import { StepFailure, type Steps } from './steps.ts';
 
 const HEALTH_DEADLINE_MS = 90_000;
@@ -81,6 +82,7 @@ function prepareSettings(installation: Installation): Settings {
   const { directory, environmentFile, logDirectory, redisDirectory } = installation;
   for (const path of [directory, logDirectory, redisDirectory]) mkdirSync(path, { recursive: true });
   completeEnvironmentFile(environmentFile, process.env);
+  if (process.env.POSTERN_ENV !== 'production') createSettingsFile(installation.settingsFile);
   const result = readSettings({ ...process.env, POSTERN_DIRECTORY: directory });
   if (!result.ok)
     throw new StepFailure(['the configuration has problems:', ...result.problems].join('\n  - '));

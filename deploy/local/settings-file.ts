@@ -1,0 +1,15 @@
+/** postern.toml of a development installation: what differs there from the defaults, which are those of production. */
+import { existsSync, writeFileSync } from 'node:fs';
+
+const SETTINGS = `# Settings of this installation; docs/settings.md lists them all.
+
+[webhooks]
+# Endpoints on this machine, without TLS. Never in production.
+allowHttp = true
+allowLoopback = true
+`;
+
+/** On the first run; later it is its owner's. */
+export function createSettingsFile(file: string): void {
+  if (!existsSync(file)) writeFileSync(file, SETTINGS);
+}
