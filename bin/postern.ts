@@ -19,6 +19,7 @@ import { addQueueCommands } from './commands/queue.ts';
 import { addSendCommand } from './commands/send.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addTokenCommands } from './commands/token.ts';
+import { addWebhookCommands } from './commands/webhook.ts';
 
 const program = new Command('postern')
   .description(
@@ -51,6 +52,7 @@ addSendCommand(program);
 addMessageCommands(program);
 addDomainCommands(program);
 addTokenCommands(program);
+addWebhookCommands(program);
 addQueueCommands(program);
 addDoctorCommand(program);
 addBounceCommands(program);

@@ -65,6 +65,13 @@ export interface SendRequest {
 }
 
 export interface PublicApi {
+  /** Any other route. @param path behind /api/v1 */
+  call<S extends TSchema>(
+    schema: S,
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: object,
+  ): Promise<ApiResult<Static<S>>>;
   sendMessage(request: SendRequest): Promise<ApiResult<{ id: number; status: string }>>;
   showMessage(id: number): Promise<ApiResult<Message>>;
   listDomains(): Promise<ApiResult<Domain[]>>;
@@ -88,6 +95,7 @@ export function createPublicApi(url: string, { token, organizationToken }: Crede
   const call = <S extends TSchema>(schema: S, method: string, path: string, body?: object) =>
     request(schema, new URL(`/api/v1${path}`, url), { method, headers: credentials }, body);
   return {
+    call,
     sendMessage: (message) => call(sentSchema, 'POST', '/send', message),
     showMessage: (id) => call(messageSchema, 'GET', `/messages/${id}`),
     listDomains: () => call(Type.Array(domainSchema), 'GET', '/domains?limit=200'),

@@ -34,7 +34,7 @@ export function webhookRoutes({ store, settings }: Context): FastifyPluginAsyncT
   const checkEndpoint = createEndpointCheck(settings);
 
   /** Of what is given: the addresses in it have to be good. Nobody to notify is null, and `''` as everywhere. */
-  async function findErrors({ url, notify }: { url?: string; notify?: string | null }) {
+  async function findErrors({ url, notify }: { url?: string; notify?: string | null | undefined }) {
     const urlError = url === undefined ? undefined : await checkEndpoint(url);
     const isNotifyWrong = Boolean(notify) && normalizeAddress(notify ?? '') === undefined;
     if (!urlError && !isNotifyWrong) return undefined;
