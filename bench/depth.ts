@@ -5,8 +5,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { createControlApi } from '../bin/control-api.ts';
 import { type DepthResult, measureDepth } from './measure/depth-run.ts';
 import { waitForArrival } from './measure/load-run.ts';
 import { describeMachine, formatMachine } from './measure/machine.ts';
@@ -29,13 +29,19 @@ import { waitUntil } from './world/wait.ts';
 const WAITING_DOMAINS = Array.from({ length: 5_000 }, (_, index) => `w${index}.example`);
 const DAY_SECONDS = 86_400;
 
+const LONGEST_DRAIN_MS = 3_600_000;
+const DRAINED_A_SECOND = { cancellation: 2_000, delivery: 250, none: Number.POSITIVE_INFINITY };
+
+const drainings = ['cancellation', 'delivery', 'none'] as const;
+type Draining = (typeof drainings)[number];
+
 interface Options {
   waiting: number[];
   dead: number;
   messages: number;
   runs: number;
   body: number;
-  drain?: boolean;
+  drain: Draining;
   set: Override[];
   json?: string;
   directory?: string;
@@ -48,7 +54,11 @@ const program = new Command('bench/depth')
   .option('--messages <number>', 'messages a run of the throughput', readCount, 4_000)
   .option('--runs <number>', 'runs of the throughput; the median counts', readCount, 3)
   .option('--body <bytes>', 'size of every body', readCount, 4_096)
-  .option('--drain', 'then deliver all that waits, and measure once more')
+  .addOption(
+    new Option('--drain <how>', 'empty the queue of what waits, and measure once more')
+      .choices(drainings)
+      .default('cancellation'),
+  )
   .option('--set <section.key=value>', 'a setting of Postern, in JSON; repeatable', readOverride, [])
   .option('--json <file>', 'write everything measured there')
   .option('--directory <path>', 'where queue and database lie: decides which disk is measured')
@@ -88,8 +98,8 @@ for (const target of options.waiting) {
   waiting = target;
   await measureRow(waiting.toLocaleString('en'));
 }
-if (options.drain) await drain();
-const depth = options.drain ? '' : `${waiting.toLocaleString('en')} + `;
+if (options.drain !== 'none') await drain(options.drain);
+const depth = options.drain !== 'none' ? '' : `${waiting.toLocaleString('en')} + `;
 const dead = `${options.dead.toLocaleString('en')} to a`;
 await measureRow(`${depth}${dead} dead MX`, addDead);
 const silentMx = await startSilentMx(sinkPort);
@@ -134,24 +144,43 @@ async function measureRow(label: string, prepare: () => Promise<void> = async ()
   console.log(formatRow(label, startSeconds, result));
 }
 
-async function drain(): Promise<void> {
-  progress.step('delivering what waits');
-  const sink = await startSmtpSink(directory, sinkPort);
+async function drain(how: 'cancellation' | 'delivery'): Promise<void> {
+  progress.step(how === 'delivery' ? 'delivering what waits' : 'cancelling what waits');
   const startedAt = performance.now();
+  await (how === 'delivery' ? deliverAll() : cancelAll());
+  const seconds = (performance.now() - startedAt) / 1000;
+  await writer.settle();
+  const megabytes = Math.round((await writer.databaseBytes()) / 1024 ** 2);
+  const rate = `${waiting.toLocaleString('en')} in ${formatDuration(seconds)}, ${(waiting / seconds).toFixed(0)}/s`;
+  progress.clear();
+  console.log(`drained by ${how}: ${rate}; database then ${megabytes} MB`);
+  await measureRow('none, drained');
+}
+
+async function deliverAll(): Promise<void> {
+  const sink = await startSmtpSink(directory, sinkPort);
   const count = await writer.makeDue(WAITING_DOMAINS);
   await waitForArrival(() => sink.read().messages, count);
-  const seconds = (performance.now() - startedAt) / 1000;
   await sink.stop();
-  await writer.settle();
-  await sleep(1_000);
-  console.log(
-    `drained ${count.toLocaleString('en')} in ${formatDuration(seconds)}: ${(count / seconds).toFixed(0)}/s`,
+}
+
+/** Until the last event is with the api as well. The action goes on when its request is not waited for. */
+async function cancelAll(): Promise<void> {
+  const control = createControlApi(settings);
+  await control.act('cancellations', { selector: { all: true }, reason: 'bench/depth' });
+  await waitUntil(
+    'the end of the cancellation',
+    async () => {
+      const diagnosis = await control.readDiagnosis();
+      return diagnosis.ok && diagnosis.value.counts.queued + diagnosis.value.outbox.events === 0;
+    },
+    { timeoutMs: LONGEST_DRAIN_MS, everyMs: 1_000 },
   );
-  await measureRow('none, drained');
 }
 
 function formatRow(label: string, startSeconds: number, result: DepthResult): string {
   const { deliveredPerSecond, latencyMs, retriedPerSecond, claimP99Ms, memory, databaseBytes } = result;
+  const cpu = Object.entries(result.cpuMs).map(([role, ms]) => `${role} ${ms.toFixed(2)}`);
   const megabytes = (bytes: number) => `${Math.round(bytes / 1024 ** 2)} MB`;
   const parts = Object.entries(memory).map(([role, bytes]) => `${role} ${megabytes(bytes)}`);
   return [
@@ -159,6 +188,7 @@ function formatRow(label: string, startSeconds: number, result: DepthResult): st
     `  end to end/s ${deliveredPerSecond.toFixed(0)}, of what became due ${retriedPerSecond.toFixed(0)}` +
       `; one message p50 ${latencyMs.p50.toFixed(1)} ms, p99 ${latencyMs.p99.toFixed(1)} ms` +
       `; claim p99 ${claimP99Ms === undefined ? 'none' : `≤ ${claimP99Ms.toFixed(0)} ms`}`,
+    `  CPU ms a message: ${cpu.join(', ')}; others used ${Math.round(result.othersShare * 100)} % of the machine`,
     `  ${parts.join(', ')}; database ${megabytes(databaseBytes)}; started in ${startSeconds.toFixed(1)} s`,
   ].join('\n');
 }
@@ -168,12 +198,12 @@ function readOptions(): Options {
 }
 
 function countRows({ waiting: counts, drain: drains }: Options): number {
-  return 1 + counts.length + (drains ? 2 : 0) + 2;
+  return 1 + counts.length + (drains === 'none' ? 0 : 2) + 2;
 }
 
 function estimateSeconds(given: Options): number {
   const usualRate = 250;
   const row = 60 + (given.messages * given.runs + 2_000) / usualRate;
   const deepest = Math.max(...given.waiting);
-  return countRows(given) * row + deepest / 3_000 + (given.drain ? deepest / usualRate : 0);
+  return countRows(given) * row + deepest / 3_000 + deepest / DRAINED_A_SECOND[given.drain];
 }

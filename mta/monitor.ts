@@ -11,8 +11,9 @@ import { createPool } from './queue/database.ts';
 import { largest, readOldestDue } from './queue/oldest-due.ts';
 import { runningQueue } from './queue/running-queue.ts';
 
-/** Counting is a scan: scrapes closer together share one result. */
+/** Counting is a scan: scrapes closer together share one result, and a long scan is good for fifty times as long. */
 const COUNT_EVERY_MS = 5_000;
+const REST = 50;
 /** There may be as many sites as recipient domains. */
 const MAX_SITES = 20;
 
@@ -130,15 +131,21 @@ async function readDepth(pool: pg.Pool): Promise<Depth> {
 
 function cached<T>(read: () => Promise<T>, forMs: number): () => Promise<T> {
   let value: Promise<T> | undefined;
-  let readAt = 0;
+  let validUntil = 0;
   return () => {
-    if (!value || Date.now() - readAt > forMs) {
-      readAt = Date.now();
-      value = read();
-      value.catch(() => {
+    const startedAt = performance.now();
+    if (value && startedAt <= validUntil) return value;
+    validUntil = Number.POSITIVE_INFINITY; // while it is read
+    value = read();
+    value.then(
+      () => {
+        const now = performance.now();
+        validUntil = now + Math.max(forMs, (now - startedAt) * REST);
+      },
+      () => {
         value = undefined; // the next scrape asks again
-      });
-    }
+      },
+    );
     return value;
   };
 }

@@ -8,7 +8,7 @@ import type { Load } from '../world/smtp-source.ts';
 import { waitUntil } from '../world/wait.ts';
 import { type Bucket, parseBuckets, quantileBound, subtractBuckets } from './histogram.ts';
 import { measureLatency } from './latency-run.ts';
-import { measureLoad, secondsSince, waitForArrival } from './load-run.ts';
+import { type LoadResult, measureLoad, secondsSince, waitForArrival } from './load-run.ts';
 import { readMemory } from './memory.ts';
 import { percentile, summarize } from './statistics.ts';
 import type { World } from './throughput-run.ts';
@@ -16,6 +16,7 @@ import type { World } from './throughput-run.ts';
 const CLAIMS = 'postern_queue_claim_seconds';
 const DESTINATIONS = 200;
 const PAUSE_MS = 100;
+const ROLES = ['master', 'receiver', 'sender', 'postgres'];
 const DISCOVERY = { timeoutMs: 120_000, everyMs: 10 };
 
 export interface DepthPlan {
@@ -35,6 +36,10 @@ export interface DepthResult {
   claimP99Ms: number | undefined;
   memory: Record<string, number>;
   databaseBytes: number;
+  /** Of the mta's processes, a message of the throughput: tells the same as the rate on a machine that others use. */
+  cpuMs: Record<string, number>;
+  /** Of the machine, 0 to 1, while the throughput was measured */
+  othersShare: number;
 }
 
 /** @param server runs, and is warm */
@@ -60,15 +65,18 @@ export async function measureDepth(
   const sink = await startSmtpSink(world.directory, world.sinkPort);
   try {
     const claimsBefore = await readClaims(settings);
-    const rates: number[] = [];
-    for (let run = 0; run < plan.runs; run++) {
-      rates.push((await measureLoad(server, plan.load, sink)).deliveredPerSecond);
-    }
+    const runs: LoadResult[] = [];
+    for (let run = 0; run < plan.runs; run++) runs.push(await measureLoad(server, plan.load, sink));
+    const medianOf = (read: (run: LoadResult) => number) => summarize(runs.map(read)).median;
     const retriedPerSecond = await measureRetries(sink, writer, plan.dueMessages);
     const claims = subtractBuckets(await readClaims(settings), claimsBefore);
     const bound = quantileBound(claims, 0.99);
     return {
-      deliveredPerSecond: summarize(rates).median,
+      deliveredPerSecond: medianOf((run) => run.deliveredPerSecond),
+      cpuMs: Object.fromEntries(
+        [...ROLES, 'total'].map((role) => [role, medianOf(({ cpuMs }) => cpuMs[role] ?? 0)]),
+      ),
+      othersShare: medianOf((run) => run.othersShare),
       latencyMs: { p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99) },
       retriedPerSecond,
       claimP99Ms: bound === undefined ? undefined : bound * 1000,
