@@ -187,7 +187,7 @@ function formatRow(label: string, startSeconds: number, result: DepthResult): st
     `${label}`,
     `  end to end/s ${deliveredPerSecond.toFixed(0)}, of what became due ${retriedPerSecond.toFixed(0)}` +
       `; one message p50 ${latencyMs.p50.toFixed(1)} ms, p99 ${latencyMs.p99.toFixed(1)} ms` +
-      `; claim p99 ${claimP99Ms === undefined ? 'none' : `≤ ${claimP99Ms.toFixed(0)} ms`}`,
+      `; claim p99 ${result.claimMs.p99.toFixed(1)} ms alone, under load ${claimP99Ms === undefined ? 'none' : `≤ ${claimP99Ms.toFixed(0)} ms`}`,
     `  CPU ms a message: ${cpu.join(', ')}; others used ${Math.round(result.othersShare * 100)} % of the machine`,
     `  ${parts.join(', ')}; database ${megabytes(databaseBytes)}; started in ${startSeconds.toFixed(1)} s`,
   ].join('\n');

@@ -81,15 +81,29 @@ async function killAtRandom(
   const endsAt = performance.now() + seconds * 1000;
   while (performance.now() + secondsBetweenKills * 1000 <= endsAt) {
     await sleep(secondsBetweenKills * 1000);
-    const alive = victims.flatMap((role) => findVictim(role, stack).map((pid) => ({ role, pid })));
-    const victim = alive[Math.floor(Math.random() * alive.length)];
-    if (!victim) continue; // everything is being started again
-    kills.push({ role: victim.role, inFlight: inFlight() });
-    process.kill(victim.pid, 'SIGKILL');
+    const role = victims[Math.floor(Math.random() * victims.length)];
+    const pid = role && (await waitForVictim(role, stack, endsAt));
+    if (!pid) break;
+    kills.push({ role, inFlight: inFlight() });
+    process.kill(pid, 'SIGKILL');
     const left = Math.round((endsAt - performance.now()) / 1000);
-    onProgress(`killed ${victim.role} (${kills.length} so far), ${left} s left`);
+    onProgress(`killed ${role} (${kills.length} so far), ${left} s left`);
   }
   return kills;
+}
+
+/** It may just be started again: every role gets its turn, however long the others take to start. */
+async function waitForVictim(
+  role: Role,
+  stack: { mta: Supervised; postgres: Supervised },
+  endsAt: number,
+): Promise<number | undefined> {
+  while (performance.now() < endsAt) {
+    const [pid] = findVictim(role, stack);
+    if (pid !== undefined) return pid;
+    await sleep(POLL_MS);
+  }
+  return undefined;
 }
 
 function findVictim(role: Role, { mta, postgres }: { mta: Supervised; postgres: Supervised }): number[] {

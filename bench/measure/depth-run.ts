@@ -6,6 +6,7 @@ import { listDestinations } from '../world/names.ts';
 import { type SmtpSink, startSmtpSink } from '../world/smtp-sink.ts';
 import type { Load } from '../world/smtp-source.ts';
 import { waitUntil } from '../world/wait.ts';
+import { measureClaims } from './claim-run.ts';
 import { type Bucket, parseBuckets, quantileBound, subtractBuckets } from './histogram.ts';
 import { measureLatency } from './latency-run.ts';
 import { type LoadResult, measureLoad, secondsSince, waitForArrival } from './load-run.ts';
@@ -13,6 +14,7 @@ import { readMemory } from './memory.ts';
 import { percentile, summarize } from './statistics.ts';
 import type { World } from './throughput-run.ts';
 
+const CLAIMS_ALONE = 500;
 const CLAIMS = 'postern_queue_claim_seconds';
 const DESTINATIONS = 200;
 const PAUSE_MS = 100;
@@ -32,7 +34,9 @@ export interface DepthResult {
   latencyMs: { p50: number; p99: number };
   /** Of deliveries that waited and became due together */
   retriedPerSecond: number;
-  /** Upper bound; undefined when nothing was claimed from the database */
+  /** Of claims that the benchmark makes by itself, 40 rows each, while nothing else is done */
+  claimMs: { p50: number; p99: number };
+  /** Of the master's, under load; upper bound; undefined when nothing was claimed from the database */
   claimP99Ms: number | undefined;
   memory: Record<string, number>;
   databaseBytes: number;
@@ -62,6 +66,7 @@ export async function measureDepth(
       recipient: `rcpt@${recipientDomain}`,
     },
   );
+  const claimTimes = await measureClaims(settings.queue.url, CLAIMS_ALONE);
   const sink = await startSmtpSink(world.directory, world.sinkPort);
   try {
     const claimsBefore = await readClaims(settings);
@@ -79,6 +84,7 @@ export async function measureDepth(
       othersShare: medianOf((run) => run.othersShare),
       latencyMs: { p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99) },
       retriedPerSecond,
+      claimMs: { p50: percentile(claimTimes, 0.5), p99: percentile(claimTimes, 0.99) },
       claimP99Ms: bound === undefined ? undefined : bound * 1000,
       memory: readMemory(server),
       databaseBytes: await writer.databaseBytes(),

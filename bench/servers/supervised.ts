@@ -1,9 +1,12 @@
-/** A process that is started again whenever it ends, with the delays that ecosystem.config.cjs gives to pm2. */
+/**
+ * A process that is started again whenever it ends, with the delays that ecosystem.config.cjs gives to pm2; not the
+ * longest of them: nothing would be left to kill.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Child } from '../world/children.ts';
 
 const FIRST_DELAY_MS = 100;
-const LAST_DELAY_MS = 15_000;
+const LAST_DELAY_MS = 1_000;
 const GROWTH = 1.5;
 /** After so long without an end the delay is the first again. */
 const STABLE_MS = 30_000;

@@ -58,20 +58,15 @@ export async function openBacklog(url: string): Promise<BacklogWriter> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
 
-  async function addBatch({ domains, dueInSeconds, spreadSeconds }: Backlog, count: number): Promise<void> {
-    await client.query('begin');
-    const { rows } = await client.query<{ first: string }>(RESERVE, [count]);
-    const first = Number(rows[0]?.first);
-    const range = [first, first + count - 1];
-    await client.query(COPY_MESSAGES, [...range, domains]);
-    await client.query(COPY_DELIVERIES, [...range, domains, dueInSeconds, spreadSeconds]);
-    await client.query(COUNT_ACCEPTED, [count]);
-    await client.query('commit');
-  }
-
   return {
     async add(backlog) {
-      for (let left = backlog.count; left > 0; left -= BATCH) await addBatch(backlog, Math.min(left, BATCH));
+      for (let left = backlog.count; left > 0; left -= BATCH) {
+        const count = Math.min(left, BATCH);
+        await client.query('begin');
+        await addCopies(client, { ...backlog, count });
+        await client.query(COUNT_ACCEPTED, [count]);
+        await client.query('commit');
+      }
     },
     async makeDue(domains) {
       const { rowCount } = await client.query(
@@ -92,6 +87,18 @@ export async function openBacklog(url: string): Promise<BacklogWriter> {
     },
     close: () => client.end(),
   };
+}
+
+/** In the caller's transaction, and not counted as accepted. */
+export async function addCopies(
+  client: pg.ClientBase,
+  { count, domains, dueInSeconds, spreadSeconds }: Backlog,
+): Promise<void> {
+  const { rows } = await client.query<{ first: string }>(RESERVE, [count]);
+  const first = Number(rows[0]?.first);
+  const range = [first, first + count - 1];
+  await client.query(COPY_MESSAGES, [...range, domains]);
+  await client.query(COPY_DELIVERIES, [...range, domains, dueInSeconds, spreadSeconds]);
 }
 
 const MAKE_TABLES = `

@@ -27,10 +27,10 @@ interface ClaimResult {
  * The attempt is counted now: a crash shows.
  */
 export async function claimRows(
-  pool: pg.Pool,
+  db: Pick<pg.Pool, 'query'>,
   { instanceId, leaseSeconds, wanted }: { instanceId: string; leaseSeconds: number; wanted: WantedRows[] },
 ): Promise<ClaimedRow[]> {
-  const { rows } = await pool.query<ClaimResult>({
+  const { rows } = await db.query<ClaimResult>({
     name: 'claim_rows',
     text: `with picked as (
              select d.queue_id, d.sequence

@@ -3,11 +3,15 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createControlApi } from '../../bin/control-api.ts';
+import { isFullRun } from '../support/full-run.ts';
 import { type HandOver, handOverUntilAccepted } from '../support/intake-session.ts';
 import { waitFor } from '../support/mail.ts';
 import { createMtaWorld, type MtaWorld } from '../support/mta-process.ts';
 import { countRows } from '../support/queue.ts';
 import { DROP } from '../support/scripted-sink.ts';
+
+/** RFC 5321 4.5.3.2.6 allows ten minutes; otherwise longer than a lease of this world. */
+const SLOW_REPLY_MS = isFullRun ? 9 * 60_000 : 7_000;
 
 describe('mta and remote servers', function () {
   this.timeout(120_000);
@@ -38,6 +42,25 @@ describe('mta and remote servers', function () {
     assert.equal(world.sink.arrivals.length, 2); // RFC 5321 4.5.3.2.6: the client cannot know
     assert.equal(world.sink.copies('a@dropped.test'), 1);
     assert.equal(await countRows(world.database, 'deliveries'), 0);
+  });
+
+  it('DU-4: a reply to the dot that takes its time is waited for, and nothing is sent twice meanwhile', async function () {
+    this.timeout(SLOW_REPLY_MS + 120_000);
+    world.sink.script = async ({ stage }) => {
+      if (stage === 'dot') await sleep(SLOW_REPLY_MS);
+      return undefined;
+    };
+    const message = world.newMessage({ to: ['a@thorough.test'] });
+    await send(message);
+
+    await waitFor(
+      'the delivery',
+      async () => (typesOf(message).includes('delivered') ? true : undefined),
+      SLOW_REPLY_MS + 30_000,
+    );
+
+    assert.deepEqual(typesOf(message), ['delivered']);
+    assert.equal(world.sink.arrivals.length, 1);
   });
 
   it('DU-5: of three recipients one is delivered, one deferred, one bounced, each alone', async () => {

@@ -27,10 +27,13 @@ Runs the tests of the named files or directories, or all of them, against a stac
   --keep      leave the stack running, and use the one that an earlier --keep left
   --no-check  skip the types and the linter
 
+POSTERN_TEST_FULL=1 has cases that take minutes (DU-4, DU-9) take them; otherwise they are scaled down to seconds.
+
 Examples:
   bin/test
   bin/test test/gateway
   bin/test --keep --no-check test/acceptance --grep SM-2
+  POSTERN_TEST_FULL=1 bin/test test/acceptance --grep "DU-4|DU-9"
 `;
 const ALL_TESTS = 'test/**/*.test.ts';
 const FAILED: TestResult = { passed: 0, failed: 1, skipped: 0 };

@@ -1,16 +1,20 @@
 /** A disk that is full when a test wants it to be: a tmpfs with the queue's tables on it. Needs root. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureAccount } from '../../deploy/local/postgres-location.ts';
 import type { TestDatabase } from './postgres.ts';
 
 const SIZE = '16m';
+/** Postgres needs a few dozen: one a file. */
+const INODES = 300;
 const TABLES = ['messages', 'message_chunks', 'deliveries', 'delivery_events', 'intakes'];
 
 export interface SmallDisk {
   fill(): void;
+  /** Space is left, but no file can be made. */
+  fillInodes(): void;
   free(): void;
   /** After the server has ended. */
   unmount(): void;
@@ -23,7 +27,7 @@ export async function moveToSmallDisk({ pool }: TestDatabase): Promise<SmallDisk
   const account = ensureAccount();
   if (!account) return { ok: false, reason: 'only root can mount a tmpfs' };
   const directory = mkdtempSync(join(tmpdir(), 'postern-test-disk-'));
-  const owner = `size=${SIZE},uid=${account.uid},gid=${account.gid},mode=700`;
+  const owner = `size=${SIZE},nr_inodes=${INODES},uid=${account.uid},gid=${account.gid},mode=700`;
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', owner, 'postern-test', directory], {
     encoding: 'utf8',
   });
@@ -34,11 +38,16 @@ export async function moveToSmallDisk({ pool }: TestDatabase): Promise<SmallDisk
   await pool.query(`create tablespace small location '${directory}'`);
   for (const table of TABLES) await pool.query(`alter table ${table} set tablespace small`);
   const ballast = join(directory, 'ballast');
+  mkdirSync(ballast);
   return {
     ok: true,
     disk: {
-      fill: () => writeUntilFull(ballast),
-      free: () => rmSync(ballast, { force: true }),
+      fill: () => writeUntilFull(join(ballast, 'file')),
+      fillInodes: () => makeFilesUntilFull(ballast),
+      free() {
+        rmSync(ballast, { recursive: true, force: true });
+        mkdirSync(ballast);
+      },
       unmount() {
         spawnSync('umount', [directory]);
         rmSync(directory, { recursive: true, force: true });
@@ -49,11 +58,20 @@ export async function moveToSmallDisk({ pool }: TestDatabase): Promise<SmallDisk
 
 function writeUntilFull(file: string): void {
   const handle = openSync(file, 'a');
+  const block = Buffer.alloc(65_536);
+  untilFull(() => writeSync(handle, block));
+  closeSync(handle);
+}
+
+function makeFilesUntilFull(directory: string): void {
+  let number = 0;
+  untilFull(() => closeSync(openSync(join(directory, String(number++)), 'w')));
+}
+
+function untilFull(take: () => void): void {
   try {
-    for (const block = Buffer.alloc(65_536); ; ) writeSync(handle, block);
+    for (;;) take();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-  } finally {
-    closeSync(handle);
   }
 }
