@@ -4,6 +4,7 @@
  * Nothing waits without a bound: two seconds for a connection, five for a statement. What cannot be had in that time
  * is answered 503 (promise 6, AP-11).
  */
+import { createHash } from 'node:crypto';
 import pg from 'pg';
 import type { PgBoss } from 'pg-boss';
 import type { Settings } from '../config/schema.ts';
@@ -61,7 +62,12 @@ export function createPool({ database }: Pick<Settings, 'database'>): Pool {
 /** @throws what `work` throws, after a rollback; or the commit's own error, when its outcome is unknown */
 export async function inTransaction<T>(store: Store, work: (tx: Transaction) => Promise<T>): Promise<T> {
   const stale: StaleAnswer[] = [];
-  const result = await runTransaction(store.pool, (client) => work(openTransaction(store, client, stale)));
+  const result = await runTransaction(store.pool, async (client) => {
+    const tx = openTransaction(store, client, stale);
+    const done = await work(tx);
+    await tx.insertJobs();
+    return done;
+  });
   // Redis may be down; the job that was committed does it again.
   await Promise.allSettled(
     stale.map(({ contract, params }) => store.invalidator.invalidate(contract, params)),
@@ -117,19 +123,44 @@ async function rollBack(client: pg.PoolClient): Promise<Error | undefined> {
   }
 }
 
-function openTransaction({ boss }: Store, client: pg.PoolClient, stale: StaleAnswer[]): Transaction {
-  const db = { executeSql: (text: string, values?: unknown[]) => client.query(text, values) };
+interface OpenTransaction extends Transaction {
+  /** Of all jobs that were enqueued, a statement for each queue: pg-boss's own is long. */
+  insertJobs(): Promise<void>;
+}
+
+function openTransaction({ boss }: Store, client: pg.PoolClient, stale: StaleAnswer[]): OpenTransaction {
+  const db = { executeSql: (text: string, values?: unknown[]) => runPrepared(client, text, values) };
+  const jobs: { queue: string; job: object }[] = [];
   const enqueue = async (queue: string, data: object, options: JobOptions = {}) =>
-    void (await boss.send(queue, data, { ...options, db }));
+    void jobs.push({ queue, job: { ...options, data } });
   return {
     query: client.query.bind(client) as Queryable['query'],
     enqueue,
+    async insertJobs() {
+      for (const [queue, group] of Map.groupBy(jobs, (one) => one.queue)) {
+        await boss.insert(
+          queue,
+          group.map(({ job }) => job),
+          { db },
+        );
+      }
+    },
     async invalidate(contract, params) {
       await enqueue(INVALIDATE, { contract: contract.name, params });
       stale.push({ contract, params });
     },
   };
 }
+
+/** pg-boss's statements are few and long: to plan one costs Postgres more than to run it. */
+function runPrepared(client: pg.PoolClient, text: string, values?: unknown[]): Promise<pg.QueryResult> {
+  if (values === undefined) return client.query(text); // may be several statements
+  const name = statementNames.get(text) ?? createHash('sha256').update(text).digest('base64');
+  statementNames.set(text, name);
+  return client.query({ name, text, values });
+}
+
+const statementNames = new Map<string, string>();
 
 function readType(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
   if (oid === INT8 && format !== 'binary') return Number;

@@ -6,16 +6,13 @@ import type { Refusal } from './field-reader.ts';
 
 const BLOCKED = 'contains a blocked address';
 
-/**
- * The messages that name somebody on the block list, and how they are refused.
- * @param messages of one domain
- */
+/** Those of the messages that name somebody on the block list, and how they are refused. */
 export async function refuseBlocked(
   db: Queryable,
   messages: readonly NewMessage[],
 ): Promise<Map<NewMessage, Refusal>> {
   const refusals = new Map<NewMessage, Refusal>();
-  for (const [, group] of Map.groupBy(messages, ({ stream }) => stream)) {
+  for (const [, group] of Map.groupBy(messages, listsOf)) {
     const blocked = await listBlocked(db, group);
     for (const message of group) {
       const concerned = message.recipients.filter(({ address }) => blocked.has(address));
@@ -29,6 +26,11 @@ export async function refuseBlocked(
 /** Over SMTP a message is refused only if nobody is left of its recipients; the others end as `suppressed`. */
 export async function isWhollyBlocked(db: Queryable, message: NewMessage): Promise<boolean> {
   return (await listBlocked(db, [message])).size === message.recipients.length;
+}
+
+/** Messages of the same are looked up together. */
+function listsOf({ credential: { domainId }, stream }: NewMessage): string {
+  return `${domainId} ${stream}`;
 }
 
 /** @param messages of one domain and one stream */

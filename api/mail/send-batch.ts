@@ -3,20 +3,13 @@ import type { Settings } from '../../config/schema.ts';
 import type { Store, Transaction } from '../database.ts';
 import type { DomainCredential } from '../models/api-token.ts';
 import { answerOnce, type IdempotencyKey, type Outcome } from '../models/idempotency-key.ts';
-import { acceptMessage } from '../models/message.ts';
-import { refuseBlocked } from './blocked-recipients.ts';
-import type { Refusal } from './field-reader.ts';
 import { type Prepared, prepareMessage } from './send.ts';
+import { acceptAll } from './send-group.ts';
 
 export const MAX_BATCH_MESSAGES = 500;
 
 const NO_LIST = { errors: { messages: [`is not a list of 1 to ${MAX_BATCH_MESSAGES} messages`] } };
 const TOO_LARGE = { error: 'The messages exceed the maximum size of 30 MB together' };
-
-/** What became of one message of a batch. */
-export type BatchResult =
-  | { status: 'pending'; id: number }
-  | ({ status: 'refused'; code: number } & Refusal['body']);
 
 /** Undefined: the body is no batch. */
 export function readBatch(body: unknown): unknown[] | undefined {
@@ -50,23 +43,23 @@ export async function sendBatch(
   }
   let accepted = 0;
   const outcome = await answerOnce(store, key, async (tx) => {
-    const results = await acceptAll(tx, prepared);
-    accepted = results.filter(({ status }) => status === 'pending').length;
+    const results = await acceptPrepared(tx, prepared);
+    accepted = results.filter((result) => 'id' in result).length;
     return { status: accepted > 0 ? 200 : 400, body: { results } };
   });
   return { outcome, accepted };
 }
 
-async function acceptAll(tx: Transaction, prepared: readonly Prepared[]): Promise<BatchResult[]> {
+/** Each as /send would answer it, in the order of the requests. */
+async function acceptPrepared(tx: Transaction, prepared: readonly Prepared[]): Promise<object[]> {
   const messages = prepared.flatMap((one) => (one.ok ? [one.message] : []));
-  const refusals = await refuseBlocked(tx, messages);
-  const results: BatchResult[] = [];
-  for (const one of prepared) {
-    const refusal = one.ok ? refusals.get(one.message) : one.refusal;
-    if (refusal) results.push({ status: 'refused', code: refusal.code, ...refusal.body });
-    else if (one.ok) results.push({ status: 'pending', id: await acceptMessage(tx, one.message) });
-  }
-  return results;
+  const answers = (await acceptAll(tx, messages)).values();
+  return prepared.map((one) => {
+    const answer = one.ok ? answers.next().value : { status: one.refusal.code, body: one.refusal.body };
+    if (!answer) throw new Error('each message that was prepared has an answer');
+    if (answer.status === 200) return answer.body;
+    return { status: 'refused', code: answer.status, ...answer.body };
+  });
 }
 
 function answered(status: number, body: object): Outcome {

@@ -3,32 +3,40 @@ import type { Settings } from '../../config/schema.ts';
 import type { Store } from '../database.ts';
 import type { DomainCredential } from '../models/api-token.ts';
 import { answerOnce, type IdempotencyKey, type Outcome } from '../models/idempotency-key.ts';
-import { acceptMessage, type NewMessage } from '../models/message.ts';
-import { refuseBlocked } from './blocked-recipients.ts';
+import type { NewMessage } from '../models/message.ts';
 import { composeMessage, listRecipients } from './compose.ts';
 import type { Refusal } from './field-reader.ts';
+import { acceptAll, type SendGroup } from './send-group.ts';
 import { readSendRequest } from './send-request.ts';
 
 export type Prepared = { ok: true; message: NewMessage } | { ok: false; refusal: Refusal };
 
 const TOO_LARGE: Refusal = { code: 413, body: { error: 'Email exceeds the maximum size of 30 MB' } };
 
+export interface SendOptions {
+  limits: Settings['limits'];
+  key: IdempotencyKey | undefined;
+  /** Requests without a key are committed together with others. */
+  group?: SendGroup;
+}
+
 /** Resolves after the commit: from then on the message is ours to deliver. */
 export async function sendMessage(
   store: Store,
   credential: DomainCredential,
   body: unknown,
-  { limits, key }: { limits: Settings['limits']; key: IdempotencyKey | undefined },
+  { limits, key, group }: SendOptions,
 ): Promise<Outcome> {
   const prepared = await prepareMessage(credential, body, limits);
   if (!prepared.ok) {
     return { state: 'answered', answer: { status: prepared.refusal.code, body: prepared.refusal.body } };
   }
+  const { message } = prepared;
+  if (!key && group) return { state: 'answered', answer: await group.accept(message) };
   return answerOnce(store, key, async (tx) => {
-    const blocked = (await refuseBlocked(tx, [prepared.message])).get(prepared.message);
-    if (blocked) return { status: blocked.code, body: blocked.body };
-    const id = await acceptMessage(tx, prepared.message);
-    return { status: 200, body: { id, status: 'pending' } };
+    const [answer] = await acceptAll(tx, [message]);
+    if (!answer) throw new Error('one message has one answer');
+    return answer;
   });
 }
 

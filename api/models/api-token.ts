@@ -91,8 +91,9 @@ export async function findDomainCredential(
   by: { digest: string } | { tokenId: number },
 ): Promise<DomainCredential | undefined> {
   const [column, value] = 'digest' in by ? ['digest', by.digest] : ['id', by.tokenId];
-  const { rows } = await db.query<DomainCredential>(
-    `select ${ruleColumns},
+  const { rows } = await db.query<DomainCredential>({
+    name: `find_domain_credential_by_${column}`,
+    text: `select ${ruleColumns},
             domain.organization_id                as "organizationId",
             domain.id                             as "domainId",
             domain.name                           as domain,
@@ -103,8 +104,8 @@ export async function findDomainCredential(
        join domains domain             on domain.id = token.domain_id
        join organizations organization on organization.id = domain.organization_id
       where token.${column} = $1 and token.kind = 'domain' and ${isAlive}`,
-    [value],
-  );
+    values: [value],
+  });
   return rows[0];
 }
 

@@ -1,12 +1,15 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { Context } from '../app.ts';
 import { sendMessage } from '../mail/send.ts';
+import { createSendGroup } from '../mail/send-group.ts';
 import { authenticateDomain, domainCredentialOf, requireSendingAllowed } from '../plugins/authentication.ts';
 import { replayOr } from '../plugins/idempotency.ts';
 import { limitSending } from '../plugins/rate-limits.ts';
 import { sendSchema } from '../schemas/send.ts';
 
 export function sendRoutes({ store, settings: { limits }, metrics, limiter }: Context): FastifyPluginAsync {
+  const group = createSendGroup(store);
+
   return async (app) => {
     app.addHook('onRequest', authenticateDomain(store.pool));
     app.addHook('onRequest', requireSendingAllowed);
@@ -15,7 +18,11 @@ export function sendRoutes({ store, settings: { limits }, metrics, limiter }: Co
     // The body's schema is documentation: the contract has an order of checks and words of its own.
     app.post('/send', { schema: sendSchema, validatorCompiler: () => () => true }, (request, reply) =>
       replayOr(store, request, reply, async (key) => {
-        const outcome = await sendMessage(store, domainCredentialOf(request), request.body, { limits, key });
+        const outcome = await sendMessage(store, domainCredentialOf(request), request.body, {
+          limits,
+          key,
+          group,
+        });
         if (outcome.state === 'answered' && outcome.answer.status === 200) {
           metrics.messagesAccepted.inc({ source: 'http' });
         }

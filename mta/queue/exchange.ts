@@ -4,6 +4,7 @@
  * answers what needs no master by itself.
  */
 
+import { Group } from '../../lib/group.ts';
 import type { DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
 import type { Callback, SendCommand } from '../zone-mta.ts';
 import type { EndedDelivery } from './claims.ts';
@@ -13,7 +14,6 @@ import { retryTransient } from './database.ts';
 import { createDelivery } from './delivery.ts';
 import { type Ending, endDeliveries } from './endings.ts';
 import { createEvent } from './events.ts';
-import { Group } from './group.ts';
 import { type LoadedMessage, loadMessages } from './messages.ts';
 import { type ClaimedRow, rowKey } from './rows.ts';
 import { type DemandMessage, type EndedMessage, wire } from './wire.ts';

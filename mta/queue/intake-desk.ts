@@ -6,11 +6,11 @@
  * are found at the next discovery.
  */
 import type pg from 'pg';
+import { Group } from '../../lib/group.ts';
 import type { SendCommand } from '../zone-mta.ts';
 import type { IncomingBody } from './bodies.ts';
 import type { QueueContext } from './context.ts';
 import type { QueuedFlow } from './flow-rows.ts';
-import { Group } from './group.ts';
 import { type Envelope, type IntakeOutcome, type NewMessage, recipientDomain, storeEach } from './intake.ts';
 import { type ClaimedRow, type FlowKey, flowId } from './rows.ts';
 import { type DueMessage, type FreshMessage, type IntakeState, type LaterMessage, wire } from './wire.ts';

@@ -278,7 +278,7 @@ describe('the hand-over to the mta', () => {
     };
     const before = await count();
     const failing = Object.assign(Object.create(api.store.boss), {
-      send: () => Promise.reject(new Error('no job')),
+      insert: () => Promise.reject(new Error('no job')),
     });
     const { settings, store, limiter } = api;
     const { createApp } = await import('../../api/app.ts');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Group } from '../../../mta/queue/group.ts';
+import { Group } from '../../lib/group.ts';
 
 describe('group commit', () => {
   function groupOf(options: { maxItems?: number; maxSize?: number } = {}) {

@@ -1,0 +1,85 @@
+/** The api, with Postgres and Redis, and a domain that may send. */
+import { join } from 'node:path';
+import Type from 'typebox';
+import Value from 'typebox/value';
+import type { Settings } from '../../config/schema.ts';
+import { createDatabases, migrateDatabases } from '../../deploy/local/databases.ts';
+import { nodeBinary, projectRoot } from '../../deploy/local/installation.ts';
+import { findOwnPostgres } from '../../deploy/local/servers.ts';
+import { type Child, startChild } from '../world/children.ts';
+import { SENDER_DOMAIN } from '../world/names.ts';
+import { waitUntil } from '../world/wait.ts';
+import { runCommand } from './commands.ts';
+import { startPostgres, startRedis } from './databases.ts';
+
+const NEVER = new AbortController().signal;
+
+export interface ApiServer {
+  url: string;
+  settings: Settings;
+  /** Of the sending domain */
+  token: string;
+  /** By what they are: their process ids */
+  pids: Record<'api' | 'postgres' | 'redis', number>;
+  stop(): Promise<void>;
+}
+
+export async function startApiServer(
+  settings: Settings,
+  { hasWorker }: { hasWorker: boolean },
+): Promise<ApiServer> {
+  const server = findOwnPostgres(settings, {});
+  if (!server) throw new Error('the URL of the database is not one of loopback');
+  const postgres = startPostgres(settings);
+  const redis = await startRedis(settings);
+  await createDatabases(server, NEVER);
+  await migrateDatabases(settings, NEVER);
+  const token = await createSender(settings);
+  const api = startProgram(settings, 'api');
+  const worker = hasWorker ? startProgram(settings, 'worker', 'api/worker.ts') : undefined;
+  await waitUntil('the api', () => isHealthy(settings.api.url));
+  return {
+    url: settings.api.url,
+    settings,
+    token,
+    pids: { api: api.pid, postgres: postgres.pid, redis: redis.pid },
+    async stop() {
+      await worker?.stop('SIGTERM');
+      await api.stop('SIGTERM');
+      await redis.stop('SIGTERM');
+      await postgres.stop('SIGINT');
+    },
+  };
+}
+
+function startProgram(settings: Settings, name: string, file = 'api/server.ts'): Child {
+  return startChild({
+    command: nodeBinary,
+    parameters: [join(projectRoot, file)],
+    directory: projectRoot,
+    variables: { POSTERN_DIRECTORY: settings.directory, NODE_ENV: 'production' },
+    logFile: join(settings.directory, `log/${name}.log`),
+  });
+}
+
+/** @returns the token of a domain that counts as verified */
+async function createSender(settings: Settings): Promise<string> {
+  const run = async (...parameters: string[]): Promise<unknown> => {
+    const command = [join(projectRoot, 'api/console.ts'), ...parameters];
+    return JSON.parse(await runCommand(nodeBinary, command, { POSTERN_DIRECTORY: settings.directory }));
+  };
+  const { organizationId } = Value.Parse(
+    Type.Object({ organizationId: Type.Integer() }),
+    await run('create-organization', '--name', 'bench'),
+  );
+  await run('create-domain', '--organization', String(organizationId), '--name', SENDER_DOMAIN);
+  const created = await run('create-token', '--domain', SENDER_DOMAIN);
+  return Value.Parse(Type.Object({ token: Type.String() }), created).token;
+}
+
+async function isHealthy(url: string): Promise<boolean> {
+  return fetch(`${url}/health`).then(
+    ({ status }) => status === 200,
+    () => false,
+  );
+}
