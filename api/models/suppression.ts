@@ -5,7 +5,7 @@
  */
 import { findSuppression, type Suppression } from '../../lib/rpc/contracts/suppressions.ts';
 import type { Queryable, Transaction } from '../database.ts';
-import type { NewEvent } from './event.ts';
+import { type NewEvent, toStorable } from './event.ts';
 import { isHardBounce } from './hard-bounce.ts';
 import type { ListOwner } from './list-owner.ts';
 
@@ -157,7 +157,8 @@ export async function saveSuppressions(tx: Queryable, rows: readonly NewSuppress
  * list says already stays; only a row that would have expired is made to last. @returns how many were added
  */
 export async function suppressBounced(tx: Transaction, events: readonly NewEvent[]): Promise<number> {
-  const bounces = events.filter(({ type, data }) => type === 'bounced' && isHardBounce(data));
+  // A reply may hold what Postgres cannot store, and a batch that fails would come again for ever.
+  const bounces = toStorable(events.filter(({ type, data }) => type === 'bounced' && isHardBounce(data)));
   if (bounces.length === 0) return 0;
   const { rows } = await tx.query<{ address: string; organizationId: number; domainId: number }>(
     `insert into suppressions (organization_id, domain_id, address, reason, note, message_id)
