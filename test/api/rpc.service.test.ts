@@ -189,7 +189,7 @@ describe('the RPC side of the api', () => {
       const { status, body } = await submit({ envelope, message });
 
       assert.equal(status, 200);
-      assert.equal(await storedMessage(body.messageId), content);
+      assert.equal(await storedMessage(body.messageId), content.replaceAll('DOMAIN', tenant.domain));
       const { rows } = await api.store.pool.query(
         `select message.source, envelope_from, from_header, subject, message.message_id, tags,
                 array(select address || ' ' || kind from recipients where message_id = message.id order by id) as recipients,
