@@ -37,11 +37,7 @@ export async function handOver(context: HandOverContext, messageId: number): Pro
 /** Whoever was put on the block list since the message was taken, or was one of many recipients over SMTP. */
 async function suppressBlocked(store: Store, consignment: Consignment): Promise<Consignment> {
   const { messageId, recipients } = consignment;
-  const blocked = await findBlocked(store.pool, {
-    ...consignment,
-    stream: 'transactional',
-    addresses: recipients,
-  });
+  const blocked = await findBlocked(store.pool, { ...consignment, addresses: recipients });
   if (blocked.size === 0) return consignment;
   await inTransaction(store, (tx) => suppressRecipients(tx, messageId, [...blocked]));
   return { ...consignment, recipients: recipients.filter((address) => !blocked.has(address)) };

@@ -14,6 +14,8 @@ export interface EventData {
   enhanced_code?: string | null;
   category?: string | null;
   mx?: { hostname: string; address: string | null } | null;
+  /** What the refusal means (docs/bounces.md) */
+  bounce?: { class: string; is_hard: boolean; action: string; rule: string } | undefined;
   [key: string]: unknown;
 }
 

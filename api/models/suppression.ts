@@ -6,7 +6,6 @@
 import { findSuppression, type Suppression } from '../../lib/rpc/contracts/suppressions.ts';
 import type { Queryable, Transaction } from '../database.ts';
 import { type NewEvent, toStorable } from './event.ts';
-import { isHardBounce } from './hard-bounce.ts';
 import type { ListOwner } from './list-owner.ts';
 
 export const lists = ['block', 'allow'] as const;
@@ -158,7 +157,9 @@ export async function saveSuppressions(tx: Queryable, rows: readonly NewSuppress
  */
 export async function suppressBounced(tx: Transaction, events: readonly NewEvent[]): Promise<number> {
   // A reply may hold what Postgres cannot store, and a batch that fails would come again for ever.
-  const bounces = toStorable(events.filter(({ type, data }) => type === 'bounced' && isHardBounce(data)));
+  const bounces = toStorable(
+    events.filter(({ type, data }) => type === 'bounced' && data.bounce?.is_hard === true),
+  );
   if (bounces.length === 0) return 0;
   const { rows } = await tx.query<{ address: string; organizationId: number; domainId: number }>(
     `insert into suppressions (organization_id, domain_id, address, reason, note, message_id)

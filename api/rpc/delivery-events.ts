@@ -48,6 +48,6 @@ function toEvent(event: DeliveryEvent): NewEvent {
   };
 }
 
-function toBounce({ class: name, isHard, action, rule }: NonNullable<DeliveryEvent['bounce']>): object {
+function toBounce({ class: name, isHard, action, rule }: NonNullable<DeliveryEvent['bounce']>) {
   return { class: name, is_hard: isHard, action, rule };
 }

@@ -1,31 +1,7 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import type { DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
+import { deliveryEvent } from '../support/delivery-event.ts';
 import { countRows, sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
-
-function deliveryEvent(
-  changes: Partial<DeliveryEvent> & Pick<DeliveryEvent, 'messageId' | 'type'>,
-): DeliveryEvent {
-  return {
-    id: randomUUID(),
-    recipient: 'b@example.com',
-    occurredAt: '2026-01-01T00:00:00.000Z',
-    queueId: '18c2f',
-    sequence: '001',
-    instanceId: 'local',
-    attempt: 1,
-    attemptStartedAt: null,
-    response: null,
-    code: null,
-    enhanced: null,
-    category: null,
-    mx: null,
-    localAddress: null,
-    tls: null,
-    nextAttemptAt: null,
-    ...changes,
-  };
-}
 
 describe('messages and their events', () => {
   let api: TestApi;

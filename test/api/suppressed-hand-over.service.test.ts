@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { inTransaction } from '../../api/database.ts';
 import { handOver } from '../../api/jobs/hand-over.ts';
 import type { Addressed } from '../../api/mail/intake.ts';
-import { addSuppression } from '../../api/models/suppression.ts';
+import { addSuppression, type NewSuppression } from '../../api/models/suppression.ts';
 import { sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
 
 describe('the hand-over of mail to people who were suppressed meanwhile (OB-11)', () => {
@@ -28,22 +28,18 @@ describe('the hand-over of mail to people who were suppressed meanwhile (OB-11)'
     close() {},
   };
 
-  async function accept(to: string): Promise<number> {
-    const response = await api.app.inject(sendRequest(tenant, { to }));
+  async function accept(to: string, stream = 'transactional'): Promise<number> {
+    const response = await api.app.inject(sendRequest(tenant, { to, stream }));
     assert.equal(response.statusCode, 200, response.body);
     return response.json<{ id: number }>().id;
   }
 
-  async function suppress(address: string): Promise<void> {
+  async function suppress(address: string, stream: NewSuppression['stream'] = 'all'): Promise<void> {
     const { organizationId, domainId } = tenant;
-    const row = {
-      list: 'block',
-      stream: 'all',
-      reason: 'manual',
-      note: undefined,
-      expiresAt: undefined,
-    } as const;
-    await inTransaction(api.store, (tx) => addSuppression(tx, { organizationId, domainId, address, ...row }));
+    const row = { list: 'block', reason: 'manual', note: undefined, expiresAt: undefined } as const;
+    await inTransaction(api.store, (tx) =>
+      addSuppression(tx, { organizationId, domainId, address, stream, ...row }),
+    );
   }
 
   async function show(id: number) {
@@ -88,5 +84,16 @@ describe('the hand-over of mail to people who were suppressed meanwhile (OB-11)'
     assert.equal(handedOver.length, 0);
     const shown = await show(id);
     assert.deepEqual([shown.status, shown.events], ['suppressed', ['accepted', 'suppressed']]);
+  });
+
+  it('looks at the stream of the message', async () => {
+    const [bulk, receipt] = [
+      await accept('reader@example.com', 'bulk'),
+      await accept('reader@example.com', 'transactional'),
+    ];
+    await suppress('reader@example.com', 'bulk');
+
+    assert.equal(await run(bulk), 'suppressed');
+    assert.equal(await run(receipt), 'accepted');
   });
 });

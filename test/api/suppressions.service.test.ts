@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import type { InjectOptions } from 'fastify';
 import { reapSuppressions } from '../../api/models/suppression.ts';
 import type { DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
+import { deliveryEvent } from '../support/delivery-event.ts';
 import { countRows, sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
 
 const BLOCKED = 'contains a blocked address';
@@ -58,26 +58,8 @@ describe('suppressions', () => {
   }
 
   async function report(messageId: number, recipient: string, reply: string, type: DeliveryEvent['type']) {
-    const event: DeliveryEvent = {
-      id: randomUUID(),
-      messageId,
-      recipient,
-      type,
-      occurredAt: new Date().toISOString(),
-      queueId: 'q',
-      sequence: '001',
-      instanceId: 'test',
-      attempt: 1,
-      attemptStartedAt: null,
-      response: reply,
-      code: Number(reply.slice(0, 3)),
-      enhanced: null,
-      category: null,
-      mx: null,
-      localAddress: null,
-      tls: null,
-      nextAttemptAt: null,
-    };
+    const code = Number(reply.slice(0, 3));
+    const event = deliveryEvent({ messageId, recipient, type, response: reply, code });
     const { status } = await call(
       { method: 'POST', url: '/rpc/v1/delivery_events', payload: { events: [event] } },
       { authorization: `Bearer ${api.settings.secrets.serviceToken}` },

@@ -158,7 +158,7 @@ describe('webhooks, from the event to the endpoint', () => {
       {
         status: 'bounced',
         recipient: 'c@example.com',
-        bounce_class: 'recipient',
+        bounce_class: 'recipient-unknown',
         reply: '550 5.1.1 \u001b[31mno\ufffd "such" user',
         reply_code: 550,
         enhanced_code: '5.1.1',

@@ -1,9 +1,8 @@
 /** An api that may send webhooks to loopback, with a dispatcher, and verbs to use them by. */
-import { randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { type Dispatcher, startDispatcher } from '../../../api/webhooks/dispatcher.ts';
 import { createWebhookMetrics } from '../../../api/webhooks/metrics.ts';
-import type { DeliveryEvent } from '../../../lib/rpc/contracts/delivery-events.ts';
+import { type DeliveryEventChanges, deliveryEvent } from '../../support/delivery-event.ts';
 import { log, sendRequest, startTestApi, type Tenant, type TestApi } from '../support.ts';
 
 export interface WebhookApi extends TestApi {
@@ -23,7 +22,7 @@ export interface WebhookApi extends TestApi {
   ): Promise<{ id: number; secret: string }>;
   send(tenant: Tenant, payload?: object): Promise<number>;
   /** As the mta reports it. */
-  report(...events: (Partial<DeliveryEvent> & Pick<DeliveryEvent, 'messageId' | 'type'>)[]): Promise<void>;
+  report(...events: DeliveryEventChanges[]): Promise<void>;
 }
 
 export async function startWebhookApi(
@@ -66,33 +65,11 @@ export async function startWebhookApi(
         method: 'POST',
         url: '/rpc/v1/delivery_events',
         headers: { authorization: `Bearer ${settings.secrets.serviceToken}` },
-        payload: { events: events.map(completeEvent) },
+        payload: {
+          events: events.map((event) => deliveryEvent({ occurredAt: new Date().toISOString(), ...event })),
+        },
       });
       if (response.statusCode !== 200) throw new Error(response.body);
     },
-  };
-}
-
-function completeEvent(
-  event: Partial<DeliveryEvent> & Pick<DeliveryEvent, 'messageId' | 'type'>,
-): DeliveryEvent {
-  return {
-    id: randomUUID(),
-    recipient: 'b@example.com',
-    occurredAt: new Date().toISOString(),
-    queueId: '18c2f',
-    sequence: '001',
-    instanceId: 'local',
-    attempt: 1,
-    attemptStartedAt: null,
-    response: null,
-    code: null,
-    enhanced: null,
-    category: null,
-    mx: null,
-    localAddress: null,
-    tls: null,
-    nextAttemptAt: null,
-    ...event,
   };
 }
