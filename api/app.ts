@@ -22,6 +22,7 @@ import { addOpenApi } from './plugins/openapi.ts';
 import { limitFailures } from './plugins/rate-limits.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import { apiTokenRoutes } from './routes/api-tokens.ts';
+import { auditEntryRoutes } from './routes/audit-entries.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { dkimKeyRoutes } from './routes/dkim-keys.ts';
 import { domainRoutes } from './routes/domains.ts';
@@ -80,7 +81,6 @@ export async function createApp({
   });
   app.decorateRequest('domainCredential', undefined);
   app.decorateRequest('organizationCredential', undefined);
-  app.decorateRequest('operatorCredential', undefined);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
   limitBytesInFlight(app);
@@ -111,6 +111,7 @@ function publicRoutes(context: Context) {
       webhookRoutes,
       webhookStateRoutes,
       webhookDeliveryRoutes,
+      auditEntryRoutes,
     ]) {
       await app.register(routes(context));
     }

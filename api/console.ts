@@ -5,7 +5,7 @@
  * Tokens are printed once, here, and stored as digests. Outside production a new domain counts as verified: all mail
  * stays in the sandbox.
  */
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { createLogger } from '../lib/log.ts';
@@ -17,7 +17,15 @@ import { createDomainToken, createOrganizationToken } from './models/api-token.t
 import { activateDkimKey, createDkimKey, generateDkimKeyPair } from './models/dkim-key.ts';
 import { createDomain, type Domain, findDomainByName } from './models/domain.ts';
 import { verifyDomain } from './models/domain-lifecycle.ts';
-import { createOrganization, resumeOrganization, suspendOrganization } from './models/organization.ts';
+import {
+  createOrganization,
+  limitOrganization,
+  resumeOrganization,
+  suspendOrganization,
+} from './models/organization.ts';
+
+/** Of an integer column. */
+const MAX_COUNT = 2_147_483_647;
 
 interface Session {
   store: Store;
@@ -55,6 +63,21 @@ add(
   async ({ store }, { organization: organizationId }: { organization: number }) => {
     const isDone = await inTransaction(store, (tx) => resumeOrganization(tx, organizationId));
     return isDone ? { organizationId, suspended: false } : fail('there is no such organization');
+  },
+);
+
+add(
+  program
+    .command('limit-organization')
+    .description('how many messages a minute it may send; without a number as the settings say')
+    .requiredOption('--organization <id>', 'its id', Number)
+    .option('--messages-per-minute <number>', 'at least 1', readCount),
+  async ({ store }, options: { organization: number; messagesPerMinute?: number }) => {
+    const { organization: organizationId, messagesPerMinute = null } = options;
+    const isDone = await inTransaction(store, (tx) =>
+      limitOrganization(tx, organizationId, messagesPerMinute),
+    );
+    return isDone ? { organizationId, messagesPerMinute } : fail('there is no such organization');
   },
 );
 
@@ -179,6 +202,14 @@ function describeDomain({
     dkimRecord,
     dkimVerified: dkimVerifiedAt !== null,
   };
+}
+
+function readCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > MAX_COUNT) {
+    throw new InvalidArgumentError(`must be a whole number from 1 to ${MAX_COUNT}`);
+  }
+  return count;
 }
 
 function fail(message: string): never {

@@ -20,23 +20,3 @@ create table suppressions (
 create index suppressions_organization on suppressions (organization_id, id desc);
 create index suppressions_domain       on suppressions (domain_id, id desc);
 create index suppressions_expiry       on suppressions (expires_at) where expires_at is not null;
-
--- A CSV file that a worker is reading in, or has read: how far it is, and what was wrong with it.
-create table suppression_imports (
-  id              bigint      generated always as identity primary key,
-  organization_id bigint      not null references organizations,
-  domain_id       bigint      references domains,
-  list            text        not null check (list in ('block', 'allow')),
-  state           text        not null default 'queued' check (state in ('queued', 'running', 'finished', 'failed')),
-  -- Gone when it has been read.
-  content         bytea,
-  total_bytes     bigint      not null,
-  processed_bytes bigint      not null default 0,
-  processed       bigint      not null default 0,
-  imported        bigint      not null default 0,
-  refused         bigint      not null default 0,
-  -- The first hundred: [{"line": 2, "error": "…"}]
-  errors          jsonb       not null default '[]',
-  created_at      timestamptz not null default now(),
-  finished_at     timestamptz
-);

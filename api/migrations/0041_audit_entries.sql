@@ -2,8 +2,8 @@
 
 create table audit_entries (
   id              bigint      generated always as identity primary key,
-  organization_id bigint      references organizations,
-  actor_kind      text        not null check (actor_kind in ('domain', 'organization', 'operator', 'console')),
+  organization_id bigint      not null references organizations,
+  actor_kind      text        not null check (actor_kind in ('domain', 'organization', 'console')),
   actor_token_id  bigint      references api_tokens,
   action          text        not null check (action ~ '^[a-z_]+\.[a-z_]+$'),
   subject         text        not null,

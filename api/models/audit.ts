@@ -4,9 +4,11 @@
  */
 import type { Queryable } from '../database.ts';
 
+/** The kind of token that was shown; `console`: somebody on the server itself */
+export const actorKinds = ['domain', 'organization', 'console'] as const;
+
 export interface Actor {
-  /** The kind of token that was shown; `console`: somebody on the server itself */
-  kind: 'domain' | 'organization' | 'operator' | 'console';
+  kind: (typeof actorKinds)[number];
   tokenId: number | null;
   requestId: string | null;
   /** Of the client, as the api saw it */
@@ -17,8 +19,8 @@ export interface Actor {
 export const consoleActor: Actor = { kind: 'console', tokenId: null, requestId: null, address: null };
 
 export interface Change {
-  /** Whose log it stands in; null: the operator's alone */
-  organizationId: number | null;
+  /** Whose log it stands in */
+  organizationId: number;
   /** Dotted, past tense: `domain.created` */
   action: string;
   /** What a person calls the thing: a domain's name, a token's, an organization's */
@@ -60,13 +62,12 @@ export async function recordChange(tx: Queryable, actor: Actor, change: Change):
 }
 
 /**
- * Newest first.
- * @param organizationId undefined: of all organizations, and what belongs to none
+ * An organization's, newest first.
  * @param before only entries older than this id
  */
 export async function listAuditEntries(
   db: Queryable,
-  { organizationId, before, limit }: { organizationId?: number; before: number | undefined; limit: number },
+  { organizationId, before, limit }: { organizationId: number; before?: number; limit: number },
 ): Promise<AuditEntry[]> {
   const { rows } = await db.query<AuditEntry>(
     `select entry.id,
@@ -83,11 +84,11 @@ export async function listAuditEntries(
             entry.created_at      as "createdAt"
        from audit_entries entry
        left join api_tokens token on token.id = entry.actor_token_id
-      where ($1::bigint is null or entry.organization_id = $1)
+      where entry.organization_id = $1
         and ($2::bigint is null or entry.id < $2)
       order by entry.id desc
       limit $3`,
-    [organizationId ?? null, before ?? null, limit],
+    [organizationId, before ?? null, limit],
   );
   return rows;
 }

@@ -38,6 +38,20 @@ export async function resumeOrganization(tx: Transaction, id: number): Promise<b
   return rowCount === 1;
 }
 
+/** Of its messages a minute; null: what the settings say. False: there is no such organization. */
+export async function limitOrganization(
+  tx: Transaction,
+  id: number,
+  messagesPerMinute: number | null,
+): Promise<boolean> {
+  const { rowCount } = await tx.query('update organizations set messages_per_minute = $2 where id = $1', [
+    id,
+    messagesPerMinute,
+  ]);
+  await forgetCredentials(tx, id);
+  return rowCount === 1;
+}
+
 async function forgetCredentials(tx: Transaction, organizationId: number): Promise<void> {
   const { rows } = await tx.query<{ digest: string }>(
     `select digest

@@ -6,14 +6,10 @@
 /** The resources of the public API whose routes are named after them. */
 export const areas = [
   'messages',
-  'templates',
   'webhooks',
   'suppressions',
-  'inbound_routes',
   'domains',
   'api_tokens',
-  'organization',
-  'organizations',
   'audit_entries',
 ] as const;
 

@@ -22,15 +22,7 @@ export function change<T>(
 }
 
 export function actorOf(request: FastifyRequest): Actor {
-  const {
-    operatorCredential,
-    organizationCredential,
-    domainCredential,
-    id: requestId,
-    ip: address,
-  } = request;
-  if (operatorCredential)
-    return { kind: 'operator', tokenId: operatorCredential.tokenId, requestId, address };
+  const { organizationCredential, domainCredential, id: requestId, ip: address } = request;
   if (organizationCredential)
     return { kind: 'organization', tokenId: organizationCredential.tokenId, requestId, address };
   if (domainCredential) return { kind: 'domain', tokenId: domainCredential.tokenId, requestId, address };

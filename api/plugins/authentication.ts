@@ -10,9 +10,7 @@ import type { Pool } from '../database.ts';
 import {
   type DomainCredential,
   findDomainCredential,
-  findOperatorCredential,
   findOrganizationCredential,
-  type OperatorCredential,
   type OrganizationCredential,
   refusalOf,
   type TokenRule,
@@ -24,7 +22,6 @@ declare module 'fastify' {
   interface FastifyRequest {
     domainCredential: DomainCredential | undefined;
     organizationCredential: OrganizationCredential | undefined;
-    operatorCredential: OperatorCredential | undefined;
   }
 }
 
@@ -63,21 +60,6 @@ export function authenticateOrganization(pool: Pool) {
     const credential = await findOrganizationCredential(pool, digestToken(token));
     if (!credential) return reply.code(401).send({ error: 'Invalid Organization API Token' });
     request.organizationCredential = credential;
-    return admit(request, reply, credential, noteUse);
-  };
-}
-
-/** Missing, wrong, revoked or expired: 401; not for this client or this route: 403. */
-export function authenticateOperator(pool: Pool) {
-  const noteUse = createUseNote(pool);
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<Answer> => {
-    const token = request.headers['postern-operator-token'];
-    if (typeof token !== 'string' || token === '') {
-      return reply.code(401).send({ error: 'Missing Operator Token' });
-    }
-    const credential = await findOperatorCredential(pool, digestToken(token));
-    if (!credential) return reply.code(401).send({ error: 'Invalid Operator Token' });
-    request.operatorCredential = credential;
     return admit(request, reply, credential, noteUse);
   };
 }

@@ -42,7 +42,7 @@ export function toApiToken(token: ApiToken): ApiTokenBody {
 /** What the audit log says about a change of a token. Never the token. */
 export function describeTokenChange(
   action: 'created' | 'changed' | 'revoked',
-  organizationId: number | null,
+  organizationId: number,
   token: ApiToken,
 ): Change {
   const { id, name, scopes, allowed_networks, expires_at } = toApiToken(token);

@@ -24,23 +24,6 @@ const suppressionSchema = Type.Object({
 });
 export type SuppressionBody = Static<typeof suppressionSchema>;
 
-const importSchema = Type.Object({
-  id: Type.Integer(),
-  status: Type.Enum(['queued', 'running', 'finished', 'failed']),
-  list,
-  total_bytes: Type.Integer(),
-  processed_bytes: Type.Integer(),
-  processed: Type.Integer({ description: 'Lines read so far' }),
-  imported: Type.Integer(),
-  refused: Type.Integer(),
-  errors: Type.Array(Type.Object({ line: Type.Integer(), error: Type.String() }), {
-    description: 'Of the first hundred lines that were refused',
-  }),
-  created_at: moment,
-  finished_at: nullable(moment),
-});
-export type ImportBody = Static<typeof importSchema>;
-
 const failures = { 400: errorSchema, ...managementFailures };
 const params = Type.Object({ id: Type.String() });
 const filters = {
@@ -85,15 +68,3 @@ export const deleteSuppressionSchema = {
   params,
   response: { 200: Type.Object({ message: Type.String() }), ...failures },
 };
-
-export const exportSuppressionsSchema = {
-  querystring: Type.Object(filters),
-  response: failures,
-};
-
-export const importSuppressionsSchema = {
-  querystring: Type.Object({ list: Type.Optional(list), domain: Type.Optional(domain) }),
-  response: { 202: importSchema, 413: errorSchema, ...failures },
-};
-
-export const showImportSchema = { params, response: { 200: importSchema, ...failures } };

@@ -201,4 +201,28 @@ describe('API tokens', () => {
     assert.match(rows[0].request_id, /^[0-9a-f-]{36}$/);
     assert.equal(JSON.stringify(rows).includes(token), false);
   });
+
+  it('are in the audit log of their organization alone', async () => {
+    const { id } = await createToken({ name: 'listed' });
+    const stranger = await api.createTenant();
+    const list = async (token: string, query = '') => {
+      const headers = { 'mailpace-organization-token': token };
+      const response = await api.app.inject({ url: `/api/v1/organization/audit_entries${query}`, headers });
+      assert.equal(response.statusCode, 200, response.body);
+      return response.json<{ id: number; action: string; subject_id: number; actor: object }[]>();
+    };
+
+    const [newest, ...older] = await list(tenant.organizationToken);
+    assert.partialDeepStrictEqual(newest, {
+      action: 'api_token.created',
+      subject: 'listed',
+      subject_id: id,
+      actor: { kind: 'organization' },
+    });
+    assert.deepEqual(await list(tenant.organizationToken, `?limit=200&before=${newest?.id}`), older);
+    assert.equal(
+      (await list(stranger.organizationToken)).some((entry) => entry.subject_id === id),
+      false,
+    );
+  });
 });

@@ -49,12 +49,29 @@ describe('node api/console.ts', () => {
     assert.equal((await api.app.inject({ url: '/api/v1/domains', headers })).json().length, 1);
   });
 
+  it('limits an organization, and takes the limit back', async () => {
+    const tenant = await api.createTenant();
+    const organization = String(tenant.organizationId);
+    const limited = async () => {
+      const response = await api.app.inject(sendRequest(tenant));
+      return [response.statusCode, response.headers['ratelimit-limit']];
+    };
+
+    await call('test', 'limit-organization', '--organization', organization, '--messages-per-minute', '1');
+    assert.deepEqual(await limited(), [200, '1']);
+    assert.equal((await limited())[0], 429);
+
+    await call('test', 'limit-organization', '--organization', organization);
+    assert.equal((await limited())[0], 200);
+  });
+
   it('says what is wrong on stderr, and exits 1', async () => {
     const { domain } = await api.createTenant();
     for (const [parameters, message] of [
       [['create-domain', '--organization', '1', '--name', domain], /has already been taken/],
       [['create-domain', '--organization', '1', '--name', 'localhost'], /is not a domain name/],
       [['create-token', '--domain', 'nobody.test'], /there is no domain/],
+      [['limit-organization', '--organization', '1', '--messages-per-minute', '0'], /whole number/],
     ] as const) {
       await assert.rejects(call('test', ...parameters), { code: 1, stdout: '', stderr: message });
     }
