@@ -22,11 +22,8 @@ export function judgeRecipient(files: readonly RuleFile[], report: RecipientRepo
   if (diagnostic === '') return told ?? classify('');
   const said = classify(`${diagnostic}${stage}`);
   if (!told || told.class === 'other') return said;
-  return isVague(said) || (said.isHard && SOFTENING.has(told.class) && !isVague(told)) ? told : said;
+  const isSoftened = said.isHard && told.basis === 'words' && SOFTENING.has(told.class);
+  return said.basis !== 'words' || isSoftened ? told : said;
 }
 
 const SOFTENING = new Set<string>(['mailbox-full', 'mailbox-inactive', 'content-spam', 'greylisted']);
-
-function isVague({ rule }: Verdict): boolean {
-  return rule === 'none' || rule.startsWith('status:');
-}

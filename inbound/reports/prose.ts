@@ -4,11 +4,9 @@
  */
 import type { RecipientReport } from './report.ts';
 
-/** Begins a line after which the message is quoted. */
+/** Begins a line after which the message is quoted; some of these words do so only behind dashes. */
 const QUOTE =
-  /^[ \t>*]*-*[ \t]*(?:(?:below this line|this is a copy|original message|original headers|message headers? follow|unsent message|returned message|the header|message header|headers of)|(?:your|the) (?:original|unsent) message (?:is|follows|headers)|included is a copy|copy of (?:the|your) (?:original )?message|a copy of the (?:original|message)|original|the following message|received: (?:from|by) |return-path: |the first \d+ lines|returned)/i;
-/** Words that are no quote only because no dashes stand before them. */
-const NEEDS_DASHES = /^[ \t>*]*(?:this is a copy|original|the header|headers of|returned|the following)/i;
+  /^[ \t>*]*(?:-+[ \t]*(?:this is a copy|original|the header|headers of|returned|the following message)|-*[ \t]*(?:below this line|message headers? follow|unsent message|message header|(?:your|the) (?:original|unsent) message (?:is|follows|headers)|included is a copy|copy of (?:the|your) (?:original )?message|a copy of the (?:original|message)|received: (?:from|by) |return-path: |the first \d+ lines))/i;
 
 /** An address at the beginning of a line. */
 const ADDRESS = /^["'(<[]?([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[a-z0-9][a-z0-9.-]*[a-z0-9])/i;
@@ -44,7 +42,7 @@ export function readProse(text: string): RecipientReport[] {
 /** What comes before the quoted message. */
 export function cutQuote(text: string): string {
   const lines = text.split(/\r\n?|\n/, MAX_LINES).map((line) => line.slice(0, MAX_LINE_LENGTH));
-  const quote = lines.findIndex((line, index) => index > 0 && QUOTE.test(line) && !NEEDS_DASHES.test(line));
+  const quote = lines.findIndex((line, index) => index > 0 && QUOTE.test(line));
   return lines.slice(0, quote < 0 ? lines.length : quote).join('\n');
 }
 

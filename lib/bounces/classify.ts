@@ -12,6 +12,8 @@ export interface Verdict {
   action: Action;
   /** The rule that decided, or `none`. */
   rule: string;
+  /** What decided: the words, or only the code and the status, which many servers give without thought. */
+  basis: 'words' | 'codes' | 'none';
 }
 
 /** @param mx host name of the server that said it, if it is known */
@@ -24,7 +26,8 @@ export function classifyReply(files: readonly RuleFile[], reply: string | Reply,
     const rule = file.rules.find((candidate) => decides(candidate, parsed, text));
     if (rule) return conclude(rule, parsed);
   }
-  return { class: 'other', isHard: false, action: isTemporary(parsed) ? 'retry' : 'give-up', rule: 'none' };
+  const action = isTemporary(parsed) ? 'retry' : 'give-up';
+  return { class: 'other', isHard: false, action, rule: 'none', basis: 'none' };
 }
 
 function decides(rule: Rule, { code, status }: Reply, text: string): boolean {
@@ -47,7 +50,13 @@ function conclude(rule: Rule, reply: Reply): Verdict {
   const isHard = (rule.isHard ?? facts.isHard) && !temporary;
   const action = rule.action ?? facts.action;
   const softened = action === 'suppress' || action === 'give-up' ? 'retry' : action;
-  return { class: rule.class, isHard, action: temporary ? softened : action, rule: rule.name };
+  return {
+    class: rule.class,
+    isHard,
+    action: temporary ? softened : action,
+    rule: rule.name,
+    basis: rule.phrases.length > 0 ? 'words' : 'codes',
+  };
 }
 
 /** By its code, which is what binds the client (RFC 5321 4.2.1), or where there is none, by its status. */

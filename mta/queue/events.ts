@@ -1,7 +1,7 @@
 /** Delivery events: how they are made, and how they enter the outbox in the transaction of their cause. */
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import { classifyReply, type Verdict } from '../../lib/bounces/classify.ts';
+import { classifyReply } from '../../lib/bounces/classify.ts';
 import { loadRules } from '../../lib/bounces/rules.ts';
 import type { AttemptFacts } from '../../lib/delivery.ts';
 import type { DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
@@ -54,10 +54,11 @@ export function createEvent(source: EventSource, details: EventDetails): Deliver
 }
 
 /** What an attempt ran into; an operator's or the queue's own reason is not a reply. */
-function classify(response: string | null, { type, facts }: EventDetails): Verdict | undefined {
+function classify(response: string | null, { type, facts }: EventDetails): DeliveryEvent['bounce'] {
   if (!response || !facts || (type !== 'deferred' && type !== 'bounced' && type !== 'expired'))
     return undefined;
-  return classifyReply(rules, response, facts.mx?.hostname);
+  const { class: name, isHard, action, rule } = classifyReply(rules, response, facts.mx?.hostname);
+  return { class: name, isHard, action, rule };
 }
 
 /** One line without control characters, whatever the remote said (OB-8). */

@@ -29,7 +29,7 @@ export function deliveryEvent(changes: DeliveryEventChanges): DeliveryEvent {
     ...changes,
   };
   const isRefusal = event.type === 'bounced' || event.type === 'deferred';
-  return isRefusal && event.response !== null
-    ? { bounce: classifyReply(rules, event.response, event.mx?.hostname), ...event }
-    : event;
+  if (!isRefusal || event.response === null) return event;
+  const { class: name, isHard, action, rule } = classifyReply(rules, event.response, event.mx?.hostname);
+  return { bounce: { class: name, isHard, action, rule }, ...event };
 }

@@ -31,18 +31,14 @@ describe('classifyReply', () => {
   });
 
   it('knows nothing of what it does not know', () => {
-    assert.deepEqual(classifyReply(files, '550 Nyaan'), {
-      class: 'other',
-      isHard: false,
-      action: 'give-up',
-      rule: 'none',
-    });
-    assert.deepEqual(classifyReply(files, '450 Nyaan'), {
-      class: 'other',
-      isHard: false,
-      action: 'retry',
-      rule: 'none',
-    });
+    const unknown = { class: 'other', isHard: false, rule: 'none', basis: 'none' };
+    assert.deepEqual(classifyReply(files, '550 Nyaan'), { ...unknown, action: 'give-up' });
+    assert.deepEqual(classifyReply(files, '450 Nyaan'), { ...unknown, action: 'retry' });
+  });
+
+  it('says whether words decided, or codes alone', () => {
+    assert.equal(classifyReply(files, '550 5.1.1 User unknown').basis, 'words');
+    assert.equal(classifyReply(files, '550 5.1.1 Nyaan').basis, 'codes');
   });
 
   it('has an answer for any text', () => {
