@@ -7,7 +7,7 @@ import { createInvalidator } from '../../lib/rpc/invalidation.ts';
 import { createPool, type Store } from '../database.ts';
 import { createIntake, type Intake } from '../mail/intake.ts';
 import { measureBacklog } from '../models/hand-over.ts';
-import type { Trouble } from '../models/webhook-claim.ts';
+import type { Trouble } from '../models/webhook-attempt.ts';
 import { startDispatcher } from '../webhooks/dispatcher.ts';
 import { createWebhookMetrics } from '../webhooks/metrics.ts';
 import { handOver } from './hand-over.ts';

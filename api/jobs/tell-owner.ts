@@ -9,7 +9,7 @@ import type { Store } from '../database.ts';
 import { sendMessage } from '../mail/send.ts';
 import { findNotificationCredential, refusalOf } from '../models/api-token.ts';
 import { fingerprintOf } from '../models/idempotency-key.ts';
-import type { Trouble } from '../models/webhook-claim.ts';
+import type { Trouble } from '../models/webhook-attempt.ts';
 
 export interface TellOwnerContext {
   store: Store;

@@ -1,6 +1,7 @@
 /** One attempt of one webhook: makes its body, signs it, posts it, and says what follows. Never throws for what is outside. */
 import type { KeyObject } from 'node:crypto';
-import type { Attempt, ClaimedDelivery } from '../models/webhook-claim.ts';
+import type { Attempt } from '../models/webhook-attempt.ts';
+import type { ClaimedDelivery } from '../models/webhook-claim.ts';
 import { readEndpointUrl, type UrlPolicy } from './endpoint-url.ts';
 import { renderPayload, renderPlainPayload, type WebhookMessage } from './payload.ts';
 import type { Poster, PostResult } from './post.ts';

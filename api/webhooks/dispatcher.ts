@@ -11,12 +11,8 @@ import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
 import { inTransaction, type Store } from '../database.ts';
 import { TELL_OWNER } from '../jobs/queues.ts';
-import {
-  type Attempt,
-  type ClaimedDelivery,
-  claimDeliveries,
-  concludeAttempts,
-} from '../models/webhook-claim.ts';
+import { type Attempt, concludeAttempts } from '../models/webhook-attempt.ts';
+import { type ClaimedDelivery, claimDeliveries } from '../models/webhook-claim.ts';
 import { createAddressPolicy } from './address-policy.ts';
 import { deliverWebhook, type Material } from './deliver.ts';
 import { createMaterialGatherer } from './material.ts';

@@ -1,7 +1,8 @@
 /** What Prometheus sees of webhooks, in the worker. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Pool } from '../database.ts';
-import { type Attempt, measureWebhooks } from '../models/webhook-claim.ts';
+import type { Attempt } from '../models/webhook-attempt.ts';
+import { measureWebhooks } from '../models/webhook-claim.ts';
 
 export interface WebhookMetrics {
   count(attempt: Attempt): void;

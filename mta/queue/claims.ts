@@ -15,6 +15,7 @@ import type { QueueMetrics } from './metrics.ts';
 import { type ClaimedRow, type FlowKey, type RowKey, rowKey } from './rows.ts';
 import { Scheduler } from './scheduler.ts';
 import type { ListedSlowdown, Reaction } from './slowdowns.ts';
+import { type Waiter, Waiters } from './waiters.ts';
 
 const TICK_MS = 100;
 /** Flows that nobody announced: those of another instance on the same database, and defects. */
@@ -24,16 +25,6 @@ const PREFETCH = 20;
 const RETRY_MS = 500;
 /** A delivery that has not ended after this long is given up: its lease is no longer renewed. */
 const LONGEST_CLAIM_MS = 3_600_000;
-
-export interface Waiter {
-  zone: string;
-  /** The sender process. */
-  owner: string;
-  /** How many deliveries it can take. */
-  count: number;
-  /** Called once: with at least one row, or with nothing when the queue closes. */
-  give(rows: ClaimedRow[] | undefined): void;
-}
 
 /** What a sender reports when a delivery has ended. */
 export interface EndedDelivery extends RowKey {
@@ -70,8 +61,8 @@ export interface ClaimsOptions {
 
 export class Claims {
   readonly scheduler: Scheduler;
+  readonly waiters = new Waiters();
   readonly #options: ClaimsOptions;
-  readonly #waiters = new Map<string, Waiter[]>();
   readonly #active = new Map<string, ActiveClaim>();
   readonly #claiming = new Set<string>();
   readonly #timers: NodeJS.Timeout[] = [];
@@ -106,9 +97,7 @@ export class Claims {
       waiter.give(undefined);
       return;
     }
-    const waiters = this.#waiters.get(waiter.zone) ?? [];
-    waiters.push(waiter);
-    this.#waiters.set(waiter.zone, waiters);
+    this.waiters.add(waiter);
     this.#pump(waiter.zone);
   }
 
@@ -144,12 +133,7 @@ export class Claims {
 
   /** A sender process is gone: what it had is due again. */
   async releaseOwner(owner: string): Promise<void> {
-    for (const [zone, waiters] of this.#waiters) {
-      this.#waiters.set(
-        zone,
-        waiters.filter((waiter) => waiter.owner !== owner),
-      );
-    }
+    this.waiters.dropOwner(owner);
     const lost = [...this.#active.values()].filter((claim) => claim.owner === owner).map(({ row }) => row);
     for (const row of lost) {
       this.#active.delete(rowKey(row));
@@ -194,16 +178,6 @@ export class Claims {
     return this.#active.size;
   }
 
-  /** Deliveries that senders could take at once. */
-  get demand(): number {
-    return [...this.#waiters.values()].flat().reduce((sum, waiter) => sum + waiter.count, 0);
-  }
-
-  /** Deliveries that senders of the zone could take at once. */
-  demandOf(zone: string): number {
-    return (this.#waiters.get(zone) ?? []).reduce((sum, waiter) => sum + waiter.count, 0);
-  }
-
   /** Deliveries of the zone in the hands of senders. */
   activeOf(zone: string): number {
     return [...this.#active.values()].filter(({ row }) => row.zone === zone).length;
@@ -214,20 +188,12 @@ export class Claims {
     return this.#endedAt.get(zone);
   }
 
-  /** Lets the zone's waiting senders go: they ask again, unless they are told to end. */
-  letGo(zone: string): void {
-    const waiters = this.#waiters.get(zone) ?? [];
-    this.#waiters.set(zone, []);
-    for (const waiter of waiters) waiter.give(undefined);
-  }
-
   /** Lets waiting senders go, and hands back what waits in memory. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const timer of this.#timers) clearInterval(timer);
-    for (const waiter of [...this.#waiters.values()].flat()) waiter.give(undefined);
-    this.#waiters.clear();
+    for (const zone of this.waiters.zones()) this.waiters.letGo(zone);
     await this.giveBackWaiting();
   }
 
@@ -248,7 +214,7 @@ export class Claims {
 
   /** Looks again at everything: limits or flows have changed. */
   pumpAllZones(): void {
-    for (const zone of this.#waiters.keys()) this.#pump(zone);
+    for (const zone of this.waiters.zones()) this.#pump(zone);
   }
 
   /** Claimed rows that have passed the gate. */
@@ -286,25 +252,14 @@ export class Claims {
   /** Gives what is in memory to those who wait, then claims more if more is wanted. */
   #pump(zone: string): void {
     if (this.#isClosed) return;
-    const missing = this.#dispatch(zone);
+    this.waiters.serve(zone, (waiter) => this.#take(waiter));
+    const missing = this.waiters.demandOf(zone);
     if (this.#claiming.has(zone)) return;
     const count = missing > 0 ? missing + PREFETCH : this.scheduler.buffered < PREFETCH ? PREFETCH : 0;
     if (count > 0) void this.#claim(zone, count);
   }
 
-  /** @returns how many deliveries are wanted that memory does not have */
-  #dispatch(zone: string): number {
-    const waiters = this.#waiters.get(zone) ?? [];
-    for (let waiter = waiters[0]; waiter; waiter = waiters[0]) {
-      const rows = this.#take(zone, waiter);
-      if (rows.length === 0) break;
-      waiters.shift();
-      waiter.give(rows);
-    }
-    return waiters.reduce((sum, { count }) => sum + count, 0);
-  }
-
-  #take(zone: string, { owner, count }: Waiter): ClaimedRow[] {
+  #take({ zone, owner, count }: Waiter): ClaimedRow[] {
     const now = Date.now();
     const rows: ClaimedRow[] = [];
     while (rows.length < count) {

@@ -19,13 +19,13 @@ export function startWatchdog(queue: RunningQueue, registry: Registry): { stop()
     listZones: () =>
       sendingZones().map(({ name }) => ({
         name,
-        demand: claims.demandOf(name),
+        demand: claims.waiters.demandOf(name),
         active: claims.activeOf(name),
         lastEndedAt: claims.lastEndedAt(name),
       })),
     hasOverdueMail: (zone) => hasOverdueMail(queue, zone, Date.now()),
     rediscover: () => claims.discover(),
-    replaceSenders: (zone) => replaceSenders(zone, () => claims.letGo(zone)),
+    replaceSenders: (zone) => replaceSenders(zone, () => claims.waiters.letGo(zone)),
     onStalled: (zone, remedy) => stalls.inc({ zone, remedy }),
     log,
   });

@@ -5,6 +5,6 @@ if (isMainThread && process.argv[1]?.endsWith('mta/start.ts')) {
   process.on('SIGUSR2', async () => {
     const { replaceSenders } = await import('../../mta/sender-processes.ts');
     const { runningQueue } = await import('../../mta/queue/running-queue.ts');
-    replaceSenders('default', () => runningQueue()?.claims.letGo('default'));
+    replaceSenders('default', () => runningQueue()?.claims.waiters.letGo('default'));
   });
 }
