@@ -16,7 +16,7 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_BYTES = 32;
 
-export type Purpose = 'rpc-cache' | 'database' | 'return-path';
+export type Purpose = 'rpc-cache' | 'database' | 'return-path' | 'cursor';
 
 /** @param masterKey 32 bytes in base64, as in the settings */
 export function deriveKey(masterKey: string, purpose: Purpose): Buffer {

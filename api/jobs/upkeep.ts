@@ -1,20 +1,25 @@
-/** What each worker clears away now and then. Any number of workers may do it at a time: a row is removed once. */
+/** What each worker clears away and makes ready now and then. Any number of workers may do it at a time. */
 import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { Store } from '../database.ts';
+import { inTransaction, type Store } from '../database.ts';
 import { reapKeys } from '../models/idempotency-key.ts';
+import { createPartitionsAhead } from '../models/partition.ts';
 import { reapSuppressions } from '../models/suppression.ts';
 import { purgeDeliveries } from '../models/webhook-history.ts';
 
 const EVERY_MS = 600_000;
+/** Messages a partition: days of mail for most, an hour of it for the busiest. */
+const PARTITION_IDS = 1_000_000;
 
 /** Begins with the first round at once. */
 export function startUpkeep(store: Store, settings: Settings, log: Logger): { stop(): void } {
-  const run = () => {
-    clearAway(store, settings, log).catch((err: unknown) => log.warn({ err }, 'upkeep.failed'));
+  const run = async () => {
+    for (const task of [clearAway, makePartitions]) {
+      await task(store, settings, log).catch((err: unknown) => log.warn({ err }, 'upkeep.failed'));
+    }
   };
   const timer = setInterval(run, EVERY_MS).unref();
-  run();
+  void run();
   return { stop: () => clearInterval(timer) };
 }
 
@@ -25,4 +30,9 @@ async function clearAway({ pool }: Store, { webhooks }: Settings, log: Logger): 
   if (suppressions > 0) log.info({ suppressions }, 'suppressions.reaped');
   const deliveries = await purgeDeliveries(pool, webhooks.retentionDays);
   if (deliveries > 0) log.info({ deliveries }, 'webhook_deliveries.purged');
+}
+
+async function makePartitions(store: Store, _settings: Settings, log: Logger): Promise<void> {
+  const created = await inTransaction(store, (tx) => createPartitionsAhead(tx, PARTITION_IDS));
+  if (created.length > 0) log.info({ created }, 'partitions.created');
 }

@@ -3,6 +3,7 @@ import type { Queryable, Transaction } from '../database.ts';
 import { HAND_OVER } from '../jobs/queues.ts';
 import type { DomainCredential } from './api-token.ts';
 import { toStorable } from './event.ts';
+import { listTerms, withDomain } from './search-term.ts';
 import type { State } from './state.ts';
 import { jobPriorityOf, type Stream } from './stream.ts';
 import { insertQueuedWebhooks } from './webhook-outbox.ts';
@@ -55,11 +56,10 @@ export interface Recipient {
   stateAt: Date;
 }
 
-export interface MessageQuery {
-  domainId: number;
-  recipient: string | undefined;
-  before: number | undefined;
-  limit: number;
+/** Whose messages may be seen: one domain's, or all of an organization's. */
+export interface Reader {
+  organizationId: number;
+  domainId: number | undefined;
 }
 
 const selectMessage = `
@@ -90,32 +90,25 @@ export async function acceptMessage(tx: Transaction, message: NewMessage): Promi
   return id;
 }
 
-/** Undefined: there is none, or it is another domain's. */
+/** Undefined: there is none, or it is another's. */
 export async function findMessage(
   db: Queryable,
-  { id, domainId }: { id: number; domainId: number },
+  id: number,
+  { organizationId, domainId }: Reader,
 ): Promise<Message | undefined> {
   const { rows } = await db.query<Message>(
-    `${selectMessage} where message.id = $1 and message.domain_id = $2`,
-    [id, domainId],
+    `${selectMessage}
+      where message.id = $1 and message.organization_id = $2 and ($3::bigint is null or message.domain_id = $3)`,
+    [id, organizationId, domainId ?? null],
   );
   return rows[0];
 }
 
-/** Newest first. */
-export async function listMessages(
-  db: Queryable,
-  { domainId, recipient, before, limit }: MessageQuery,
-): Promise<Message[]> {
+/** Those with the ids, newest first. */
+export async function loadMessages(db: Queryable, ids: readonly number[]): Promise<Message[]> {
   const { rows } = await db.query<Message>(
-    `${selectMessage}
-      where message.domain_id = $1
-        and ($2::bigint is null or message.id < $2)
-        and ($3::text is null or exists (select from recipients
-                                          where message_id = message.id and address = $3))
-      order by message.id desc
-      limit $4`,
-    [domainId, before ?? null, recipient ?? null, limit],
+    `${selectMessage} where message.id = any($1::bigint[]) order by message.id desc`,
+    [ids],
   );
   return rows;
 }
@@ -170,6 +163,9 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
        insert into events (id, message_id, type, occurred_at, data)
             select gen_random_uuid(), id, 'accepted', now(), $15 from message
      ), webhook as (${insertQueuedWebhooks('$2')}
+     ), terms as (
+       insert into message_terms (message_id, terms)
+            select id, $18 from message
      )
      select id from message`,
     values: [
@@ -190,6 +186,7 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
       JSON.stringify(toStorable(message.acceptance)),
       message.stream,
       JSON.stringify(message.metadata),
+      toStorable(withDomain(domainId, listTerms(message))),
     ],
   });
   return rows[0]?.id;

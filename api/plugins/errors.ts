@@ -27,6 +27,16 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
   return reply.code(500).send();
 }
 
+/** For routes whose query is a search: a bad one is a 400 that names its fields (AP-3). */
+export function answerBadQuery(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (error.validationContext !== 'querystring') return answerError(error, request, reply);
+  return reply.code(400).send({ errors: describeValidation(error) });
+}
+
 export async function answerNotFound(_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   return reply.code(404).send(NOT_FOUND);
 }

@@ -1,43 +1,58 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { normalizeAddress } from '../../lib/mail/address.ts';
+import { deriveKey } from '../../lib/secrets.ts';
 import type { Context } from '../app.ts';
-import { type Event, listEvents } from '../models/event.ts';
+import { type Event, listEvents as listTimeline } from '../models/event.ts';
 import {
   findMessage,
-  listMessages,
   listRecipients,
+  loadMessages,
   type Message,
   type Recipient,
 } from '../models/message.ts';
-import { authenticateDomain, domainCredentialOf } from '../plugins/authentication.ts';
-import { NOT_FOUND } from '../plugins/errors.ts';
+import { listReadableDomains, searchMessages } from '../models/message-search.ts';
+import { answerBadQuery, NOT_FOUND } from '../plugins/errors.ts';
+import { authenticateReader, readerOf } from '../plugins/reader.ts';
 import {
   type EventBody,
+  listEventsSchema,
   listMessagesSchema,
   type MessageBody,
   type RecipientBody,
   showMessageSchema,
 } from '../schemas/messages.ts';
 import { readId } from './id.ts';
+import { readMessageQuery } from './message-query.ts';
 
-export function messageRoutes({ store: { pool } }: Context): FastifyPluginAsyncTypebox {
+export function messageRoutes({ store: { pool }, settings }: Context): FastifyPluginAsyncTypebox {
+  const cursorKey = deriveKey(settings.secrets.key, 'cursor');
   return async (app) => {
-    app.addHook('onRequest', authenticateDomain(pool));
+    app.addHook('onRequest', authenticateReader(pool));
 
-    app.get('/messages', { schema: listMessagesSchema }, async (request) => {
-      const { domainId } = domainCredentialOf(request);
-      const { limit, before, recipient } = request.query;
-      const address = recipient && (normalizeAddress(recipient) ?? recipient);
-      return (await listMessages(pool, { domainId, limit, before, recipient: address })).map(toMessage);
+    const options = { schema: listMessagesSchema, errorHandler: answerBadQuery };
+    app.get('/messages', options, async (request, reply) => {
+      const reader = readerOf(request);
+      const domainIds = await listReadableDomains(pool, reader);
+      const query = readMessageQuery(request.query, reader, domainIds, cursorKey);
+      if (!query.ok) return reply.code(400).send({ errors: query.errors });
+      const { ids, next } = await searchMessages(pool, query.filter, query.page);
+      return {
+        messages: (await loadMessages(pool, ids)).map(toMessage),
+        next_cursor: next === undefined ? null : query.cursorTo(next),
+      };
     });
 
     app.get('/messages/:id', { schema: showMessageSchema }, async (request, reply) => {
-      const { domainId } = domainCredentialOf(request);
-      const message = await findMessage(pool, { id: readId(request.params.id), domainId });
+      const message = await findMessage(pool, readId(request.params.id), readerOf(request));
       if (!message) return reply.code(404).send(NOT_FOUND);
       const recipients = (await listRecipients(pool, message.id)).map(toRecipient);
-      const timeline = (await listEvents(pool, message.id)).map(toEvent);
+      const timeline = (await listTimeline(pool, message.id)).map(toEvent);
       return { ...toMessage(message), recipients, timeline };
+    });
+
+    app.get('/messages/:id/events', { schema: listEventsSchema }, async (request, reply) => {
+      const message = await findMessage(pool, readId(request.params.id), readerOf(request));
+      if (!message) return reply.code(404).send(NOT_FOUND);
+      return { events: (await listTimeline(pool, message.id)).map(toEvent) };
     });
   };
 }

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { states } from '../models/state.ts';
 import { streams } from '../models/stream.ts';
-import { errorSchema, errorsSchema } from './replies.ts';
+import { anyErrorSchema, errorSchema } from './replies.ts';
 
 const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const status = Type.Enum(states);
@@ -47,7 +47,7 @@ const eventSchema = Type.Object({
 });
 export type EventBody = Static<typeof eventSchema>;
 
-const failures = { 401: errorSchema, 406: errorSchema, 503: errorSchema };
+const failures = { 401: errorSchema, 403: errorSchema, 406: errorSchema, 503: errorSchema };
 
 export const showMessageSchema = {
   params: Type.Object({ id: Type.String() }),
@@ -63,13 +63,57 @@ export const showMessageSchema = {
   },
 };
 
+const text = (description: string, maxLength: number) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength, description }));
+const oneOrMore = (description: string, maxLength: number) => {
+  const one = Type.String({ minLength: 1, maxLength });
+  return Type.Optional(Type.Union([one, Type.Array(one, { maxItems: 10 })], { description }));
+};
+
+const messageQuerySchema = Type.Object({
+  recipient: text(
+    'An address, in any case; `ann*` is all that begin with ann, at least three characters',
+    320,
+  ),
+  subject: text('Words, in any order and case; all of them are in the subject', 1000),
+  tag: oneOrMore('The message has all of these', 255),
+  message_id: text('The Message-ID, with or without its angle brackets', 998),
+  metadata: oneOrMore('`key:value`; the message has all of these', 600),
+  status: Type.Optional(status),
+  stream: Type.Optional(Type.Enum(streams)),
+  source: Type.Optional(Type.Union([Type.Literal('http'), Type.Literal('smtp')])),
+  domain_id: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Of the organization' }),
+  ),
+  since: Type.Optional(Type.String({ format: 'date-time', description: 'Accepted at this time or later' })),
+  until: Type.Optional(Type.String({ format: 'date-time', description: 'Accepted before this time' })),
+  limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
+  cursor: text('`next_cursor` of the page before', 100),
+});
+export type MessageQuery = Static<typeof messageQuerySchema>;
+
 export const listMessagesSchema = {
-  querystring: Type.Object({
-    recipient: Type.Optional(Type.String({ maxLength: 320 })),
-    limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
-    before: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Older than this id' }),
-    ),
-  }),
-  response: { 200: Type.Array(messageSchema), 400: errorSchema, 422: errorsSchema, ...failures },
+  querystring: messageQuerySchema,
+  response: {
+    200: Type.Object({
+      messages: Type.Array(messageSchema),
+      next_cursor: nullable(
+        Type.String({
+          description: 'Null: there are no more. A page may be short, even empty, and have one: then go on',
+        }),
+      ),
+    }),
+    400: anyErrorSchema,
+    ...failures,
+  },
+};
+
+export const listEventsSchema = {
+  params: Type.Object({ id: Type.String() }),
+  response: {
+    200: Type.Object({ events: Type.Array(eventSchema) }),
+    400: errorSchema,
+    404: errorSchema,
+    ...failures,
+  },
 };
