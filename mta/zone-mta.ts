@@ -86,7 +86,21 @@ export type SenderConstructor = new (
   sendCommand: SendCommand,
   queue: unknown,
   connectionPool: unknown,
-) => EventEmitter;
+) => ZoneMtaSender;
+
+/** Of a zone's settings, those that decide how a connection is opened. */
+export interface ConnectionSettings {
+  host?: string;
+  port?: number;
+  secure?: boolean;
+  preferIPv6?: boolean;
+  ignoreTLS?: boolean;
+}
+
+interface ZoneMtaSender extends EventEmitter {
+  readonly zone: ConnectionSettings;
+  getConnection(delivery: SenderDelivery, callback: Callback): void;
+}
 
 /** lib/plugins.js: the plugin handler of this process, made before any queue is. */
 export function pluginHandler(): PluginHandler {

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Settings } from '../../config/schema.ts';
+import { waitUntilGone } from '../../deploy/local/processes.ts';
 import { prepareQueue, startPostgres, startRedis } from '../servers/databases.ts';
 import { startMta, waitForHealth } from '../servers/postern.ts';
 import { type Supervised, supervise } from '../servers/supervised.ts';
@@ -18,6 +19,8 @@ export type Role = (typeof roles)[number];
 /** Leases run out, deferred mail is tried again: all of it is over after so long without an arrival. */
 const STALL_MS = 120_000;
 const POLL_MS = 200;
+/** A killed process, and children that have lost their master, are gone sooner. */
+const DEATH_DEADLINE_MS = 2_000;
 
 export interface CrashOptions {
   settings: Settings;
@@ -84,8 +87,12 @@ async function killAtRandom(
     const role = victims[Math.floor(Math.random() * victims.length)];
     const pid = role && (await waitForVictim(role, stack, endsAt));
     if (!pid) break;
-    kills.push({ role, inFlight: inFlight() });
+    const dying = role === 'master' ? selectTree(readProcesses(), pid).map((member) => member.pid) : [pid];
+    const before = inFlight();
     process.kill(pid, 'SIGKILL');
+    // The children of a master live on for a moment, and what was sent before is on its way to the sink.
+    await waitUntilGone(dying, DEATH_DEADLINE_MS);
+    kills.push({ role, inFlight: new Set([...before, ...inFlight()]) });
     const left = Math.round((endsAt - performance.now()) / 1000);
     onProgress(`killed ${role} (${kills.length} so far), ${left} s left`);
   }

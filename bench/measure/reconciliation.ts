@@ -1,7 +1,7 @@
 /** What became of the messages of bench/crash: each number that was accepted against what came out. */
 import type { Arrival } from '../world/arrivals.ts';
 
-/** A process that was killed, and what was in flight then: at the sink, but not reported as delivered. */
+/** A process that was killed, and what was in flight until it was dead: at the sink, but not reported as delivered. */
 export interface Kill {
   role: string;
   inFlight: ReadonlySet<number>;

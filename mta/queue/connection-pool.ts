@@ -1,6 +1,7 @@
 /**
  * In place of ZoneMTA's lib/connection-pool.js, which forgets a destination's other connections after the first reuse.
- * Idle SMTP connections of one sender process, by connection key; the most recently used one is taken first.
+ * Idle SMTP connections of one sender process, by connection key (connection-key.ts); the most recently used one is
+ * taken first.
  */
 interface SmtpConnection {
   connected?: boolean;

@@ -5,6 +5,7 @@
  */
 import { siteOfMx } from '../../config/sites.ts';
 import { type Callback, type SendCommand, type SenderDelivery, zoneMtaSender } from '../zone-mta.ts';
+import { connectionKeyOf } from './connection-key.ts';
 import { queueContext } from './context.ts';
 import type { Ending } from './endings.ts';
 import { createEvent, type EventDetails } from './events.ts';
@@ -29,6 +30,11 @@ class PosternSender extends zoneMtaSender() {
   ) {
     super(clientId, connectionId, zone, queue.exchange.commandsOf(clientId), queue, connectionPool);
     this.#exchange = queue.exchange;
+  }
+
+  override getConnection(delivery: SenderDelivery, callback: Callback): void {
+    delivery.connectionKey = connectionKeyOf(delivery, this.zone);
+    super.getConnection(delivery, callback);
   }
 
   /** The remote has taken it, refused it for good, or a plugin found the recipient suppressed. */
