@@ -1,11 +1,9 @@
 import Type, { type Static } from 'typebox';
 import { states } from '../models/state.ts';
 import { streams } from '../models/stream.ts';
-import { anyErrorSchema, errorSchema } from './replies.ts';
+import { anyErrorSchema, errorSchema, moment, nullable } from './replies.ts';
 
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const status = Type.Enum(states);
-const moment = Type.String({ format: 'date-time' });
 
 const messageSchema = Type.Object({
   id: Type.Integer(),

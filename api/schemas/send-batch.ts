@@ -1,6 +1,6 @@
 import Type from 'typebox';
-import { anyErrorSchema, errorSchema } from './replies.ts';
-import { idempotencyHeader, sendBodySchema } from './send.ts';
+import { anyErrorSchema } from './replies.ts';
+import { idempotencyHeader, sendBodySchema, sendFailures } from './send.ts';
 
 const resultSchema = Type.Object({
   status: Type.Enum(['pending', 'refused']),
@@ -19,13 +19,6 @@ export const sendBatchSchema = {
   response: {
     200: resultsSchema,
     400: Type.Union([resultsSchema, anyErrorSchema]),
-    401: errorSchema,
-    403: errorSchema,
-    406: errorSchema,
-    409: errorSchema,
-    413: errorSchema,
-    422: errorSchema,
-    429: errorSchema,
-    503: errorSchema,
+    ...sendFailures,
   },
 };

@@ -51,19 +51,24 @@ export const idempotencyHeader = Type.Object({
   ),
 });
 
+/** Beside 400, which says what is wrong with the message (contract 1.3); 409 and 422 are about the Idempotency-Key. */
+export const sendFailures = {
+  401: errorSchema,
+  403: errorSchema,
+  406: errorSchema,
+  409: errorSchema,
+  413: errorSchema,
+  422: errorSchema,
+  429: errorSchema,
+  503: errorSchema,
+};
+
 export const sendSchema = {
   headers: idempotencyHeader,
   body: sendBodySchema,
   response: {
     200: Type.Object({ id: Type.Integer(), status: Type.Literal('pending') }),
     400: anyErrorSchema,
-    401: errorSchema,
-    403: errorSchema,
-    406: errorSchema,
-    409: errorSchema,
-    413: errorSchema,
-    422: errorSchema,
-    429: errorSchema,
-    503: errorSchema,
+    ...sendFailures,
   },
 };

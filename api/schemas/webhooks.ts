@@ -1,10 +1,8 @@
 import Type, { type Static } from 'typebox';
 import { webhookEvents } from '../models/webhook.ts';
 import { deliveryStates } from '../models/webhook-history.ts';
-import { errorSchema, errorsSchema } from './replies.ts';
+import { managementFailures, moment, nullable } from './replies.ts';
 
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-const moment = Type.String({ format: 'date-time' });
 const DAY_SECONDS = 86_400;
 
 const event = Type.Enum(webhookEvents);
@@ -67,14 +65,6 @@ const keySchema = Type.Object({
   retires_at: nullable(moment),
 });
 
-const failures = {
-  401: errorSchema,
-  403: errorSchema,
-  404: errorSchema,
-  406: errorSchema,
-  422: errorsSchema,
-  503: errorSchema,
-};
 const domainParams = Type.Object({ id: Type.String() });
 const webhookParams = Type.Object({ id: Type.String(), webhook_id: Type.String() });
 const overlapSeconds = Type.Integer({
@@ -88,7 +78,7 @@ export const DEFAULT_OVERLAP_SECONDS = DAY_SECONDS;
 
 export const listWebhooksSchema = {
   params: domainParams,
-  response: { 200: Type.Array(webhookSchema), ...failures },
+  response: { 200: Type.Array(webhookSchema), ...managementFailures },
 };
 
 export const createWebhookSchema = {
@@ -101,10 +91,13 @@ export const createWebhookSchema = {
       notify: Type.Optional(notify),
     }),
   }),
-  response: { 201: Type.Object({ ...webhookSchema.properties, secret }), ...failures },
+  response: { 201: Type.Object({ ...webhookSchema.properties, secret }), ...managementFailures },
 };
 
-export const showWebhookSchema = { params: webhookParams, response: { 200: webhookSchema, ...failures } };
+export const showWebhookSchema = {
+  params: webhookParams,
+  response: { 200: webhookSchema, ...managementFailures },
+};
 
 export const changeWebhookSchema = {
   params: webhookParams,
@@ -116,29 +109,35 @@ export const changeWebhookSchema = {
       notify: Type.Optional(notify),
     }),
   }),
-  response: { 200: webhookSchema, ...failures },
+  response: { 200: webhookSchema, ...managementFailures },
 };
 
 export const deleteWebhookSchema = {
   params: webhookParams,
-  response: { 200: Type.Object({ message: Type.String() }), ...failures },
+  response: { 200: Type.Object({ message: Type.String() }), ...managementFailures },
 };
 
-export const switchWebhookSchema = { params: webhookParams, response: { 200: webhookSchema, ...failures } };
+export const switchWebhookSchema = {
+  params: webhookParams,
+  response: { 200: webhookSchema, ...managementFailures },
+};
 
 export const rotateSecretSchema = {
   params: webhookParams,
   body: rotationBody,
-  response: { 200: Type.Object({ ...webhookSchema.properties, secret }), ...failures },
+  response: { 200: Type.Object({ ...webhookSchema.properties, secret }), ...managementFailures },
 };
 
 export const rotateKeySchema = {
   params: domainParams,
   body: rotationBody,
-  response: { 200: Type.Array(keySchema), ...failures },
+  response: { 200: Type.Array(keySchema), ...managementFailures },
 };
 
-export const listKeysSchema = { params: domainParams, response: { 200: Type.Array(keySchema), ...failures } };
+export const listKeysSchema = {
+  params: domainParams,
+  response: { 200: Type.Array(keySchema), ...managementFailures },
+};
 
 export const listDeliveriesSchema = {
   params: webhookParams,
@@ -147,14 +146,14 @@ export const listDeliveriesSchema = {
     limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
     before: Type.Optional(Type.String({ format: 'uuid', description: 'Older than this delivery' })),
   }),
-  response: { 200: Type.Array(deliverySchema), ...failures },
+  response: { 200: Type.Array(deliverySchema), ...managementFailures },
 };
 
 export const showDeliverySchema = {
   params: Type.Object({ id: Type.String(), webhook_id: Type.String(), delivery_id: Type.String() }),
   response: {
     200: Type.Object({ ...deliverySchema.properties, timeline: Type.Array(attemptSchema) }),
-    ...failures,
+    ...managementFailures,
   },
 };
 
@@ -173,5 +172,5 @@ export const createReplaySchema = {
       dry_run: Type.Optional(Type.Boolean({ description: 'Only count' })),
     }),
   ),
-  response: { 200: Type.Object({ count: Type.Integer(), dry_run: Type.Boolean() }), ...failures },
+  response: { 200: Type.Object({ count: Type.Integer(), dry_run: Type.Boolean() }), ...managementFailures },
 };
