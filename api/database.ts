@@ -55,7 +55,10 @@ export function createPool({ database }: Pick<Settings, 'database'>): Pool {
     application_name: 'postern',
     types: { getTypeParser: readType },
   });
-  pool.on('error', ignore); // an idle connection was lost: the pool has dropped it and opens another when asked
+  // Without listeners a connection that breaks would end the process. The pool drops an idle one, and opens another
+  // when asked; one that is in use fails the statement that is under way, or the next one.
+  pool.on('error', ignore);
+  pool.on('connect', (client) => client.on('error', ignore));
   return pool;
 }
 
@@ -98,7 +101,6 @@ interface StaleAnswer {
 async function runTransaction<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
-  client.on('error', ignore); // a lost connection fails the statement in flight; unheard it would end the process
   try {
     await client.query('begin');
     const result = await work(client);
@@ -108,7 +110,6 @@ async function runTransaction<T>(pool: Pool, work: (client: pg.PoolClient) => Pr
     broken = isDatabaseUnavailable(error) ? asError(error) : await rollBack(client);
     throw error;
   } finally {
-    client.off('error', ignore);
     client.release(broken);
   }
 }

@@ -35,10 +35,14 @@ export function createPool({
     query_timeout: statementTimeoutMs + SILENCE_MS,
     keepAlive: true,
   });
-  // An idle connection that breaks is replaced at its next use; without a listener it would end the process.
-  pool.on('error', () => {});
+  // Without listeners a connection that breaks would end the process. An idle one is replaced at its next use; one
+  // that is in use fails the statement that is under way, or the next one.
+  pool.on('error', ignore);
+  pool.on('connect', (client) => client.on('error', ignore));
   return pool;
 }
+
+function ignore(): void {}
 
 /** Runs `work` in one transaction. */
 export async function inTransaction<T>(

@@ -9,6 +9,10 @@ import type { Logger } from '../../lib/log.ts';
 /** A predecessor may still be shutting down. */
 const WAIT_MS = 20_000;
 const TRY_EVERY_MS = 500;
+const ANSWER_TIMEOUT_MS = 5_000;
+/** Postgres drops the session of a host that vanished, and its lock, after 11 s: sooner than a successor gives up. */
+const KEEP_ALIVE =
+  'set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3';
 const NAMESPACE = 7_013;
 
 export interface InstanceOptions {
@@ -22,6 +26,8 @@ export async function holdInstance(options: InstanceOptions, waitMs = WAIT_MS): 
   const client = new pg.Client({
     connectionString: options.url,
     application_name: 'postern-mta-lock',
+    connectionTimeoutMillis: ANSWER_TIMEOUT_MS,
+    query_timeout: ANSWER_TIMEOUT_MS,
     keepAlive: true,
   });
   let isHeld = false;
@@ -32,18 +38,27 @@ export async function holdInstance(options: InstanceOptions, waitMs = WAIT_MS): 
     options.log.warn({ err: error }, 'instance.lock_lost');
     void regain(options);
   });
-  await client.connect();
+  try {
+    await client.connect();
+    await client.query(KEEP_ALIVE);
+    await waitForLock(client, options, waitMs);
+  } catch (error) {
+    void client.end(); // a try that is given up must not get the lock after all
+    throw error;
+  }
+  isHeld = true;
+  return client;
+}
+
+async function waitForLock(client: pg.Client, options: InstanceOptions, waitMs: number): Promise<void> {
   const deadline = performance.now() + waitMs;
   while (!(await tryLock(client, options.instanceId))) {
     if (performance.now() > deadline) {
-      await client.end();
       throw new Error(`another mta runs as instance "${options.instanceId}"`);
     }
     options.log.warn({ instanceId: options.instanceId }, 'instance.waiting_for_predecessor');
     await sleep(TRY_EVERY_MS);
   }
-  isHeld = true;
-  return client;
 }
 
 /** The database was restarted. Whoever takes the lock meanwhile is the master; then this one has to end. */
