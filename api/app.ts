@@ -24,6 +24,7 @@ import type { RateLimiter } from './rate-limiter.ts';
 import { apiTokenRoutes } from './routes/api-tokens.ts';
 import { auditEntryRoutes } from './routes/audit-entries.ts';
 import { batchRoutes } from './routes/batches.ts';
+import { cancellationRoutes } from './routes/cancellations.ts';
 import { dkimKeyRoutes } from './routes/dkim-keys.ts';
 import { domainRoutes } from './routes/domains.ts';
 import { messageRoutes } from './routes/messages.ts';
@@ -104,6 +105,7 @@ function publicRoutes(context: Context) {
       suppressionRoutes,
       batchRoutes,
       messageRoutes,
+      cancellationRoutes,
       domainRoutes,
       verificationRoutes,
       dkimKeyRoutes,

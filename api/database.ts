@@ -29,13 +29,18 @@ export interface Store {
 }
 
 export interface JobOptions {
+  /** UUID to find the job by; of its own making where nothing is said. */
+  id?: string;
   /** The higher comes first; 0 where nothing is said. */
   priority?: number;
+  startAfter?: Date;
 }
 
 export interface Transaction extends Queryable {
   /** A job that exists if, and only if, this transaction commits. */
   enqueue(queue: string, data: object, options?: JobOptions): Promise<void>;
+  /** The job does not run any more. */
+  cancelJob(queue: string, id: string): Promise<void>;
   /**
    * Makes every service forget its cached answer, at once after the commit; and again by a job, so that a crash
    * between the two cannot keep a revoked token alive (AU-8).
@@ -146,6 +151,7 @@ function openTransaction({ boss }: Store, client: pg.PoolClient, stale: StaleAns
         );
       }
     },
+    cancelJob: async (queue, id) => void (await boss.cancel(queue, id, { db })),
     async invalidate(contract, params) {
       await enqueue(INVALIDATE, { contract: contract.name, params });
       stale.push({ contract, params });

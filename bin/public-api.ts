@@ -38,6 +38,14 @@ const messageSchema = Type.Object({
 });
 export type Message = Static<typeof messageSchema>;
 
+const cancellationSchema = Type.Object({
+  id: Type.Integer(),
+  recipients: Type.Array(
+    Type.Object({ address: Type.String(), status: Type.String(), outcome: Type.String() }),
+  ),
+});
+export type Cancellation = Static<typeof cancellationSchema>;
+
 const domainSchema = Type.Object({
   id: Type.Integer(),
   url: Type.String(),
@@ -74,6 +82,7 @@ export interface PublicApi {
   ): Promise<ApiResult<Static<S>>>;
   sendMessage(request: SendRequest): Promise<ApiResult<{ id: number; status: string }>>;
   showMessage(id: number): Promise<ApiResult<Message>>;
+  cancelMessage(id: number): Promise<ApiResult<Cancellation>>;
   listDomains(): Promise<ApiResult<Domain[]>>;
   createDomain(name: string): Promise<ApiResult<Domain>>;
   createToken(domainId: number, name: string): Promise<ApiResult<Token>>;
@@ -98,6 +107,7 @@ export function createPublicApi(url: string, { token, organizationToken }: Crede
     call,
     sendMessage: (message) => call(sentSchema, 'POST', '/send', message),
     showMessage: (id) => call(messageSchema, 'GET', `/messages/${id}`),
+    cancelMessage: (id) => call(cancellationSchema, 'POST', `/messages/${id}/cancellation`),
     listDomains: () => call(Type.Array(domainSchema), 'GET', '/domains?limit=200'),
     createDomain: (name) => call(domainSchema, 'POST', '/domains', { domain: { url: name } }),
     createToken: (domainId, name) =>

@@ -1,5 +1,5 @@
 /** A message as people read it: what became of each recipient, and when what happened. */
-import type { Message, TimelineEvent } from './public-api.ts';
+import type { Cancellation, Message, TimelineEvent } from './public-api.ts';
 import { clean } from './text.ts';
 
 export function formatMessage(message: Message): string {
@@ -18,6 +18,13 @@ export function formatMessage(message: Message): string {
     ...message.timeline.map(formatEvent),
   ];
   return lines.map(clean).join('\n');
+}
+
+export function formatCancellation({ id, recipients }: Cancellation): string {
+  const lines = recipients.map(
+    ({ address, status, outcome }) => `  ${address}  ${outcome.replace('_', ' ')}, now ${status}`,
+  );
+  return [`Message ${id}`, ...lines].map(clean).join('\n');
 }
 
 function formatEvent({ event, recipient, occurred_at, data }: TimelineEvent): string {

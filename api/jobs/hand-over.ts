@@ -45,7 +45,7 @@ async function suppressBlocked(store: Store, consignment: Consignment): Promise<
 
 async function conclude(
   { store, lifetimeSeconds }: HandOverContext,
-  { messageId, recipients, createdAt }: Consignment,
+  { messageId, recipients, dueAt }: Consignment,
   result: HandOverResult,
 ): Promise<HandOverOutcome> {
   if (result.ok) {
@@ -53,7 +53,7 @@ async function conclude(
     return 'accepted';
   }
   if (result.reason === 'unavailable') {
-    if (Date.now() - createdAt.getTime() < lifetimeSeconds * 1000) throw new Error(result.text);
+    if (Date.now() - dueAt.getTime() < lifetimeSeconds * 1000) throw new Error(result.text);
     const response = `The mta could not be reached within ${lifetimeSeconds} seconds: ${result.text}`;
     const refused = recipients.map((recipient) => ({ recipient, response, code: undefined }));
     await inTransaction(store, (tx) => holdRecipients(tx, messageId, refused));

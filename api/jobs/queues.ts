@@ -4,6 +4,7 @@ import type { PgBoss, Queue } from 'pg-boss';
 export const HAND_OVER = 'hand-over';
 export const INVALIDATE = 'invalidate';
 export const TELL_OWNER = 'tell-owner';
+export const CANCEL_LATE = 'cancel-late';
 
 const YEAR_SECONDS = 365 * 86_400;
 
@@ -26,6 +27,7 @@ const queues: Record<string, Omit<Queue, 'name'>> = {
   [HAND_OVER]: { ...persistent, partition: true },
   [INVALIDATE]: persistent,
   [TELL_OWNER]: persistent,
+  [CANCEL_LATE]: persistent,
 };
 
 /** Creates what is missing and brings the options of the rest up to date. */

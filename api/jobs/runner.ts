@@ -6,13 +6,15 @@ import type { Logger } from '../../lib/log.ts';
 import { createInvalidator } from '../../lib/rpc/invalidation.ts';
 import { createPool, type Store } from '../database.ts';
 import { createIntake, type Intake } from '../mail/intake.ts';
+import { createMtaControl, type MtaControl } from '../mail/mta-control.ts';
 import { measureBacklog } from '../models/hand-over.ts';
 import type { Trouble } from '../models/webhook-attempt.ts';
 import { startDispatcher } from '../webhooks/dispatcher.ts';
 import { createWebhookMetrics } from '../webhooks/metrics.ts';
+import { cancelLate } from './cancel-late.ts';
 import { handOver } from './hand-over.ts';
 import { type InvalidateJob, invalidate } from './invalidate.ts';
-import { HAND_OVER, INVALIDATE, TELL_OWNER } from './queues.ts';
+import { CANCEL_LATE, HAND_OVER, INVALIDATE, TELL_OWNER } from './queues.ts';
 import { tellOwner } from './tell-owner.ts';
 import { startUpkeep } from './upkeep.ts';
 
@@ -45,7 +47,7 @@ export async function startWorker(settings: Settings, log: Logger): Promise<Work
   };
   const intake = createIntake(settings);
   await store.boss.start({ attempts: 5 });
-  await work(store, intake, settings, registry, log);
+  await work(store, { intake, mta: createMtaControl(settings) }, settings, registry, log);
   const upkeep = startUpkeep(store, settings, log);
   const metrics = createWebhookMetrics(store.pool, registry);
   const dispatcher = startDispatcher({ store, settings, log, metrics });
@@ -86,7 +88,7 @@ function createBoss({ database }: Settings, log: Logger): PgBoss {
 
 async function work(
   store: Store,
-  intake: Intake,
+  { intake, mta }: { intake: Intake; mta: MtaControl },
   settings: Settings,
   registry: Registry,
   log: Logger,
@@ -114,6 +116,9 @@ async function work(
   );
   await store.boss.work(TELL_OWNER, options, (jobs: Job<Trouble>[]) =>
     settle(jobs, (trouble) => tellOwner({ store, settings, log }, trouble)),
+  );
+  await store.boss.work(CANCEL_LATE, options, (jobs: Job<{ messageId: number }>[]) =>
+    settle(jobs, ({ messageId }) => cancelLate(mta, messageId)),
   );
 }
 

@@ -9,6 +9,7 @@ import { type Attachment, readAttachments } from './attachments.ts';
 import { type CustomHeader, readCustomHeaders } from './custom-headers.ts';
 import { FieldReader, hasControlCharacter, type Refusal } from './field-reader.ts';
 import { type Metadata, readMetadata } from './metadata.ts';
+import { readSendAt } from './send-at.ts';
 
 export interface SendRequest {
   from: Mailbox;
@@ -28,6 +29,8 @@ export interface SendRequest {
   stream: Stream;
   headers: CustomHeader[];
   metadata: Metadata;
+  /** Null: at once */
+  sendAt: Date | null;
 }
 
 export type ReadResult = { ok: true; request: SendRequest } | { ok: false; refusal: Refusal };
@@ -99,6 +102,7 @@ function readFields(reader: FieldReader, from: Mailbox, maxCount: number): SendR
     stream: readStream(reader),
     headers: readCustomHeaders(reader),
     metadata: readMetadata(reader),
+    sendAt: readSendAt(reader),
   };
 }
 

@@ -50,7 +50,7 @@ export async function prepareMessage(
   if (!read.ok) return read;
   const { content, messageId } = await composeMessage(read.request);
   if (content.length > limits.maxMessageBytes) return { ok: false, refusal: TOO_LARGE };
-  const { from, subject, tags, stream, metadata } = read.request;
+  const { from, subject, tags, stream, metadata, sendAt } = read.request;
   const message = {
     credential,
     source: 'http',
@@ -62,6 +62,7 @@ export async function prepareMessage(
     tags,
     stream,
     metadata,
+    sendAt,
     content,
     recipients: listRecipients(read.request),
     acceptance: { source: 'http' },

@@ -68,7 +68,7 @@ export async function readSubmission(
   if (!extras.ok) return refuse('message_invalid', `The header is not valid: ${extras.problem}`);
   const { stream, metadata } = extras;
   const message = await createMessage(submission, credential, raw, fields, recipients);
-  return { ok: true, message: { ...message, stream, metadata } };
+  return { ok: true, message: { ...message, stream, metadata, sendAt: null } };
 }
 
 async function createMessage(
@@ -77,7 +77,7 @@ async function createMessage(
   raw: Buffer,
   fields: readonly HeaderField[],
   recipients: readonly string[],
-): Promise<Omit<NewMessage, 'stream' | 'metadata'>> {
+): Promise<Omit<NewMessage, 'stream' | 'metadata' | 'sendAt'>> {
   const { content, messageId } = addMissingFields(
     translateContractFields(removeSubmissionFields(raw)),
     fields,

@@ -2,6 +2,7 @@
  * The timeline. Events are kept as they come and never changed; what they mean for recipients and messages is worked
  * out with them, in the same transaction.
  */
+import { createHash } from 'node:crypto';
 import type { Queryable } from '../database.ts';
 import { deriveMessageState, isAbove, type State } from './state.ts';
 import { insertEventWebhooks } from './webhook-outbox.ts';
@@ -81,6 +82,12 @@ export async function listEvents(db: Queryable, messageId: number): Promise<Even
     [messageId],
   );
   return rows;
+}
+
+/** The same for each repetition, so that what runs again after a crash adds nothing (RFC 9562 5.8, version 8). */
+export function createEventId(type: NewEvent['type'], messageId: number, recipient: string): string {
+  const hex = createHash('sha256').update(`${type} ${messageId} ${recipient}`).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 /** What arrived is out of our hands: what Postgres cannot store (NUL, half a surrogate pair) is made visible. */

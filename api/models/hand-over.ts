@@ -1,8 +1,12 @@
 /** What the hand-over to the mta needs to know of a message, and what it leaves behind. */
-import { createHash } from 'node:crypto';
 import type { Queryable } from '../database.ts';
-import { type NewEvent, recordEvents } from './event.ts';
+import { createEventId, type NewEvent, recordEvents } from './event.ts';
 import type { Stream } from './stream.ts';
+
+/** Of the job of pg-boss that hands the message over: by it the job is found again. UUID version 8 (RFC 9562 5.8) */
+export function handOverJobId(messageId: number): string {
+  return `00000000-0000-8000-8000-${messageId.toString(16).padStart(12, '0')}`;
+}
 
 export interface Consignment {
   messageId: number;
@@ -14,7 +18,8 @@ export interface Consignment {
   stream: Stream;
   tags: string[];
   content: Buffer;
-  createdAt: Date;
+  /** Since when it can be handed over: it came, or it was asked for then. */
+  dueAt: Date;
 }
 
 export interface Refused {
@@ -32,7 +37,7 @@ export async function findConsignment(db: Queryable, messageId: number): Promise
             message.domain_id       as "domainId",
             domain.name             as domain,
             message.envelope_from   as "envelopeFrom",
-            message.created_at      as "createdAt",
+            greatest(message.created_at, message.send_at) as "dueAt",
             message.stream          as stream,
             message.tags            as tags,
             source.content,
@@ -72,7 +77,7 @@ export async function holdRecipients(
     refused.map(({ recipient, response, code }): NewEvent => {
       const data = { response: response.slice(0, 1000), code: code ?? null, category: 'intake' };
       return {
-        id: eventId('held', messageId, recipient),
+        id: createEventId('held', messageId, recipient),
         messageId,
         recipient,
         type: 'held',
@@ -94,7 +99,7 @@ export async function suppressRecipients(
   await recordEvents(
     tx,
     recipients.map((recipient): NewEvent => {
-      const id = eventId('suppressed', messageId, recipient);
+      const id = createEventId('suppressed', messageId, recipient);
       return { id, messageId, recipient, type: 'suppressed', occurredAt, data };
     }),
   );
@@ -104,15 +109,9 @@ export async function suppressRecipients(
 export async function measureBacklog(db: Queryable): Promise<{ count: number; oldestSeconds: number }> {
   const { rows } = await db.query<{ count: number; oldestSeconds: number }>(
     `select count(*) as count,
-            coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as "oldestSeconds"
+            coalesce(extract(epoch from now() - min(greatest(created_at, send_at))), 0)::float8 as "oldestSeconds"
        from messages
-      where handed_over_at is null and state = 'queued'`,
+      where handed_over_at is null and state = 'queued' and (send_at is null or send_at <= now())`,
   );
   return rows[0] ?? { count: 0, oldestSeconds: 0 };
-}
-
-/** The same for each repetition, so that a job which runs again after a crash adds nothing (RFC 9562 5.8, version 8). */
-function eventId(type: 'held' | 'suppressed', messageId: number, recipient: string): string {
-  const hex = createHash('sha256').update(`hand-over ${type} ${messageId} ${recipient}`).digest('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

@@ -3,6 +3,7 @@ import type { Queryable, Transaction } from '../database.ts';
 import { HAND_OVER } from '../jobs/queues.ts';
 import type { DomainCredential } from './api-token.ts';
 import { toStorable } from './event.ts';
+import { handOverJobId } from './hand-over.ts';
 import { listTerms, withDomain } from './search-term.ts';
 import type { State } from './state.ts';
 import { jobPriorityOf, type Stream } from './stream.ts';
@@ -22,6 +23,8 @@ export interface NewMessage {
   tags: string[];
   stream: Stream;
   metadata: Record<string, string>;
+  /** Null: at once */
+  sendAt: Date | null;
   content: Buffer;
   /** What the timeline says about the acceptance. */
   acceptance: object;
@@ -39,6 +42,7 @@ export interface Message {
   tags: string[];
   stream: Stream;
   metadata: Record<string, string>;
+  sendAt: Date | null;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -74,6 +78,7 @@ const selectMessage = `
          message.tags,
          message.stream,
          message.metadata,
+         message.send_at     as "sendAt",
          message.created_at  as "createdAt",
          message.updated_at  as "updatedAt"
     from messages message
@@ -86,7 +91,15 @@ const selectMessage = `
 export async function acceptMessage(tx: Transaction, message: NewMessage): Promise<number> {
   const id = await insertMessage(tx, message);
   if (id === undefined) return findSubmission(tx, message);
-  await tx.enqueue(HAND_OVER, { messageId: id }, { priority: jobPriorityOf(message.stream) });
+  await tx.enqueue(
+    HAND_OVER,
+    { messageId: id },
+    {
+      id: handOverJobId(id),
+      priority: jobPriorityOf(message.stream),
+      ...(message.sendAt && { startAfter: message.sendAt }),
+    },
+  );
   return id;
 }
 
@@ -147,9 +160,9 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
        select nextval('messages_id_seq') where $5::text is null
      ), message as (
        insert into messages (id, organization_id, domain_id, token_id, source, envelope_from, from_header, subject,
-                             message_id, tags, size_bytes, stream, metadata)
+                             message_id, tags, size_bytes, stream, metadata, send_at)
        overriding system value
-            select id, $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $16, $17 from reserved
+            select id, $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $16, $17, $19 from reserved
          returning id
      ), source as (
        insert into message_sources (message_id, content)
@@ -187,6 +200,7 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
       message.stream,
       JSON.stringify(message.metadata),
       toStorable(withDomain(domainId, listTerms(message))),
+      message.sendAt,
     ],
   });
   return rows[0]?.id;

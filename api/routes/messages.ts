@@ -70,6 +70,7 @@ function toMessage(message: Message): MessageBody {
     tags: message.tags,
     stream: message.stream,
     metadata: message.metadata,
+    send_at: message.sendAt?.toISOString() ?? null,
     created_at: message.createdAt.toISOString(),
     updated_at: message.updatedAt.toISOString(),
   };

@@ -17,6 +17,7 @@ const messageSchema = Type.Object({
   tags: Type.Array(Type.String()),
   stream: Type.Enum(streams),
   metadata: Type.Record(Type.String(), Type.String()),
+  send_at: nullable(moment),
   created_at: moment,
   updated_at: moment,
 });

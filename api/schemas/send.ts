@@ -23,6 +23,9 @@ export const sendBodySchema = Type.Object({
   stream: Type.Optional(
     Type.Enum(streams, { default: 'transactional', description: 'bulk never holds up transactional' }),
   ),
+  send_at: Type.Optional(
+    Type.String({ format: 'date-time', description: 'At most 30 days ahead; at once where it has passed' }),
+  ),
   headers: Type.Optional(
     Type.Record(Type.String(), Type.String(), { description: 'Header fields of your own; at most 50' }),
   ),

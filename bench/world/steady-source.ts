@@ -48,7 +48,7 @@ export function startSteadySource(settings: Settings, messagesPerSecond: number)
       envelopeFrom: SENDER,
       recipients: [recipient],
       content: composeMessage(number, recipient, BODY_BYTES),
-      createdAt: new Date(),
+      dueAt: new Date(),
       tags: [],
       stream: 'transactional',
     };

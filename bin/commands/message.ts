@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { readId } from '../selection.ts';
-import { formatMessage } from '../timeline.ts';
+import { formatCancellation, formatMessage } from '../timeline.ts';
 import { runCommand, unwrap } from './context.ts';
 
 export function addMessageCommands(program: Command): void {
@@ -15,6 +15,19 @@ export function addMessageCommands(program: Command): void {
       runCommand(command, async ({ domainApi, print }) => {
         const shown = unwrap(await domainApi().showMessage(id));
         print(shown, formatMessage(shown));
+      }),
+    );
+  message
+    .command('cancel')
+    .description('Takes back what is scheduled, waits or is queued; says what became of each recipient')
+    .argument('<id>', 'as the answer to sending it said', readId)
+    .option('--token <token>', "the API token of the message's domain")
+    .action((id: number, _options, command: Command) =>
+      runCommand(command, async ({ domainApi, print }) => {
+        const cancellation = unwrap(await domainApi().cancelMessage(id), {
+          409: `bin/postern message show ${id} tells what became of it.`,
+        });
+        print(cancellation, formatCancellation(cancellation));
       }),
     );
 }

@@ -117,6 +117,7 @@ describe('the hand-over to the mta', () => {
         tags: [],
         stream: 'transactional',
         metadata: {},
+        sendAt: null,
         content: Buffer.from(content, 'latin1'),
         acceptance: {},
       }),

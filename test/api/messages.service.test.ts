@@ -55,6 +55,7 @@ describe('messages and their events', () => {
         tags: ['a'],
         stream: 'transactional',
         metadata: {},
+        send_at: null,
         message_id: '',
         created_at: '',
         updated_at: '',

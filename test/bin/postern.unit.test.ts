@@ -50,6 +50,15 @@ describe('bin/postern', () => {
     rmSync(directory, { recursive: true });
   });
 
+  it('cancels a message and says what became of each recipient', async () => {
+    const recipients = [{ address: 'c@d.test', status: 'delivered', outcome: 'too_late' }];
+    answer = { code: 200, body: { id: 7, recipients } };
+    const { code, stdout } = await postern('message', 'cancel', '7', '--token', 'secret');
+
+    assert.deepEqual([code, asked[0]?.request], [0, 'POST /api/v1/messages/7/cancellation']);
+    assert.equal(stdout, 'Message 7\n  c@d.test  too late, now delivered\n');
+  });
+
   it('sends with recipients, bodies and attachments', async () => {
     const file = join(directory, 'note.txt');
     writeFileSync(file, 'attached');
