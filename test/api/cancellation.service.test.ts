@@ -316,6 +316,15 @@ describe('send_at and cancellation', () => {
       assert.equal(await run(id), 'nothing_to_do');
     });
 
+    it("is opened by an organization's token too", async () => {
+      const id = await send({ send_at: inOneHour() });
+      const headers = { 'mailpace-organization-token': tenant.organizationToken };
+      const url = `/api/v1/messages/${id}/cancellation`;
+
+      assert.equal((await api.app.inject({ method: 'POST', url, headers })).statusCode, 200);
+      assert.equal((await show(id)).status, 'cancelled');
+    });
+
     it("does not know another tenant's message (AU-9)", async () => {
       const id = await send({ send_at: inOneHour() });
       const other = await api.createTenant();
