@@ -7,6 +7,12 @@ import { formatReply, type Reply, replies } from './replies.ts';
 /** How long a refused client may take to read why. */
 const REFUSAL_LINGER_MS = 1_000;
 
+const refusalReplies = {
+  too_many: replies.tooManyConnections,
+  too_many_of_client: replies.tooManyClientConnections,
+  too_fast: replies.tooManyNewConnections,
+} as const;
+
 export class Admission {
   readonly #clients: ClientCounter;
   readonly #log: Logger;
@@ -30,8 +36,7 @@ export class Admission {
     const admission = this.#clients.enter(socket.remoteAddress ?? '');
     if (!admission.ok) {
       this.#log.warn({ client: socket.remoteAddress, reason: admission.reason }, 'session.refused');
-      const isFull = admission.reason === 'too_many';
-      refuse(socket, canReply, isFull ? replies.tooManyConnections : replies.tooManyClientConnections);
+      refuse(socket, canReply, refusalReplies[admission.reason]);
       return;
     }
     const leave = () => {

@@ -1,4 +1,5 @@
 /** Who the client is: AUTH PLAIN and LOGIN with an API token as the password. The token is never kept or logged. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SMTPServerAuthentication, SMTPServerSession } from 'smtp-server';
 import { refuseAccess } from '../lib/access.ts';
 import { type Credential, findCredential } from '../lib/rpc/contracts/credentials.ts';
@@ -20,29 +21,33 @@ export async function authenticate(
   session: SMTPServerSession,
   context: GatewayContext,
 ): Promise<Reply | undefined> {
-  const digest = readTokenDigest(auth);
-  const lookup: CredentialLookup =
-    digest === undefined
-      ? { ok: false, reason: 'unknown' }
-      : await lookUpCredential(digest, session, context);
-  const state = stateOf(session);
-  if (lookup.ok && digest !== undefined) {
-    state.tokenDigest = digest;
-    state.credential = lookup.credential;
-    context.metrics.authentications.inc({ outcome: 'ok' });
+  const startedAt = performance.now();
+  const { throttle, metrics } = context;
+  const shown = readCredentials(auth);
+  const attempt = { address: session.remoteAddress, ...shown };
+  if (!(await throttle.isAllowed(attempt))) {
+    logRefusal('authentication.throttled', session, context);
+    metrics.authentications.inc({ outcome: 'throttled' });
+    return replies.clientThrottled;
+  }
+  const lookup: CredentialLookup = shown.isPlausible
+    ? await lookUpCredential(shown.digest, session, context)
+    : { ok: false, reason: 'unknown' };
+  if (lookup.ok) {
+    Object.assign(stateOf(session), { tokenDigest: shown.digest, credential: lookup.credential });
+    metrics.authentications.inc({ outcome: 'ok' });
+    await throttle.rememberSuccess(attempt);
     return undefined;
   }
-  if (!lookup.ok && lookup.reason === 'unavailable') {
-    context.metrics.authentications.inc({ outcome: 'unavailable' });
+  if (lookup.reason === 'unavailable') {
+    metrics.authentications.inc({ outcome: 'unavailable' });
     return replies.authenticationUnavailable;
   }
-  // The user name is not logged: clients put the token there too (AU-7).
-  context.log.info({ session: session.id, client: session.remoteAddress }, 'authentication.failed');
-  context.metrics.authentications.inc({ outcome: 'failed' });
-  state.authenticationFailures += 1;
-  return state.authenticationFailures >= context.maxAuthenticationFailures
-    ? replies.tooManyAuthenticationFailures
-    : replies.authenticationFailed;
+  logRefusal('authentication.failed', session, context);
+  metrics.authentications.inc({ outcome: 'failed' });
+  await throttle.countFailure(attempt);
+  await sleep(Math.max(context.authenticationDelayMs - (performance.now() - startedAt), 0));
+  return countSessionFailure(session, context);
 }
 
 /** Asks the api, or the cache in front of it, who may send with the token. */
@@ -63,11 +68,32 @@ export async function lookUpCredential(
  * Contract 4: user name and password are the token. Where they differ, both together are looked up: nobody has such a
  * token, and a wrong user name costs the same question as a wrong password (AU-1).
  */
-function readTokenDigest(auth: SMTPServerAuthentication): string | undefined {
-  const { authzid, authcid } = auth;
-  const [username, password] = [auth.username ?? '', auth.password ?? ''];
-  // RFC 4616 2: to act for somebody else is not offered (AU-5).
-  if (authzid && authcid && authzid !== authcid) return undefined;
-  if (password === '' || Math.max(username.length, password.length) > MAX_TOKEN_CHARACTERS) return undefined;
-  return digestToken(username === password ? password : `${username}\0${password}`);
+function readCredentials({ authzid, authcid, ...shown }: SMTPServerAuthentication) {
+  const [name, secret] = [shown.username ?? '', shown.password ?? ''];
+  const [shortName, shortSecret] = [
+    name.slice(0, MAX_TOKEN_CHARACTERS),
+    secret.slice(0, MAX_TOKEN_CHARACTERS),
+  ];
+  return {
+    account: digestToken(shortName),
+    digest: digestToken(name === secret ? shortSecret : `${shortName}\0${shortSecret}`),
+    /** Whether somebody could have it. RFC 4616 2: to act for somebody else is not offered (AU-5). */
+    isPlausible:
+      !(authzid && authcid && authzid !== authcid) &&
+      secret !== '' &&
+      Math.max(name.length, secret.length) <= MAX_TOKEN_CHARACTERS,
+  };
+}
+
+/** The user name is not logged: clients put the token there too (AU-7). */
+function logRefusal(event: string, session: SMTPServerSession, { log }: Pick<GatewayContext, 'log'>): void {
+  log.info({ session: session.id, client: session.remoteAddress }, event);
+}
+
+function countSessionFailure(session: SMTPServerSession, context: GatewayContext): Reply {
+  const state = stateOf(session);
+  state.authenticationFailures += 1;
+  return state.authenticationFailures >= context.maxAuthenticationFailures
+    ? replies.tooManyAuthenticationFailures
+    : replies.authenticationFailed;
 }

@@ -4,9 +4,10 @@
  * Key and certificate of the made one lie in one file, which appears at once or not at all: a crash in between, or
  * two gateways that start together, leave a pair that belongs together.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { generate } from 'selfsigned';
 
 const VALIDITY_YEARS = 10;
@@ -36,6 +37,13 @@ export async function loadCertificate(settings: CertificateSettings): Promise<Ce
   if (!existsSync(file)) await makeCertificate(file, hostname);
   const pem = readFileSync(file, 'utf8');
   return { cert: pem, key: pem }; // OpenSSL takes from a PEM file what it looks for
+}
+
+/** Milliseconds since 1970. Throws where the chain cannot be read, or does not go with its key. */
+export function readExpiry(certificate: Certificate): number {
+  const { validToDate } = new X509Certificate(certificate.cert); // the first of the chain
+  createSecureContext(certificate);
+  return validToDate.getTime();
 }
 
 async function makeCertificate(file: string, hostname: string): Promise<void> {

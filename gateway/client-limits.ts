@@ -1,9 +1,11 @@
-/** How many sessions there are, in all and per client address; an IPv6 /64 is one client (RS-4). */
-import { isIPv6 } from 'node:net';
+/** How many sessions there are, in all and per client, and how fast clients open them; an IPv6 /64 is one client (RS-4). */
+import ipaddr from 'ipaddr.js';
 
 export interface ClientLimits {
   maxConnections: number;
   maxConnectionsPerClient: number;
+  /** New sessions */
+  maxConnectionsPerClientPerMinute: number;
 }
 
 export type Admission =
@@ -12,15 +14,23 @@ export type Admission =
       /** Gives the place back; further calls do nothing. */
       leave(): void;
     }
-  | { ok: false; reason: 'too_many' | 'too_many_of_client' };
+  | { ok: false; reason: 'too_many' | 'too_many_of_client' | 'too_fast' };
+
+const WINDOW_MS = 60_000;
 
 export class ClientCounter {
   readonly #limits: ClientLimits;
+  readonly #now: () => number;
   readonly #clients = new Map<string, number>();
+  readonly #arrivals = new Map<string, number>();
+  #windowStart: number;
   #total = 0;
 
-  constructor(limits: ClientLimits) {
+  /** @param now a monotonic clock in milliseconds */
+  constructor(limits: ClientLimits, now: () => number = () => performance.now()) {
     this.#limits = limits;
+    this.#now = now;
+    this.#windowStart = now();
   }
 
   get total(): number {
@@ -29,9 +39,12 @@ export class ClientCounter {
 
   enter(address: string): Admission {
     const client = clientOf(address);
+    const { maxConnections, maxConnectionsPerClient, maxConnectionsPerClientPerMinute } = this.#limits;
     const count = this.#clients.get(client) ?? 0;
-    if (this.#total >= this.#limits.maxConnections) return { ok: false, reason: 'too_many' };
-    if (count >= this.#limits.maxConnectionsPerClient) return { ok: false, reason: 'too_many_of_client' };
+    if (this.#total >= maxConnections) return { ok: false, reason: 'too_many' };
+    if (count >= maxConnectionsPerClient) return { ok: false, reason: 'too_many_of_client' };
+    if (this.#countArrival(client) > maxConnectionsPerClientPerMinute)
+      return { ok: false, reason: 'too_fast' };
     this.#clients.set(client, count + 1);
     this.#total += 1;
     let isInside = true;
@@ -44,6 +57,17 @@ export class ClientCounter {
     };
   }
 
+  /** @returns how many came from the client in this minute; everybody's count begins anew with the next */
+  #countArrival(client: string): number {
+    if (this.#now() - this.#windowStart >= WINDOW_MS) {
+      this.#arrivals.clear();
+      this.#windowStart = this.#now();
+    }
+    const arrivals = (this.#arrivals.get(client) ?? 0) + 1;
+    this.#arrivals.set(client, arrivals);
+    return arrivals;
+  }
+
   #leave(client: string): void {
     const count = this.#clients.get(client) ?? 0;
     if (count > 1) this.#clients.set(client, count - 1);
@@ -54,13 +78,11 @@ export class ClientCounter {
 
 /** The address itself, or the /64 of an IPv6 address. */
 export function clientOf(address: string): string {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  if (!isIPv6(plain)) return plain;
-  const [head = '', tail] = plain.split('%')[0]?.split('::') ?? [];
-  const leading = head === '' ? [] : head.split(':');
-  const trailing = tail ? tail.split(':') : [];
-  const zeros = tail === undefined ? 0 : 8 - leading.length - trailing.length;
-  const groups = [...leading, ...Array<string>(Math.max(zeros, 0)).fill('0'), ...trailing];
-  const network = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
-  return `${network.join(':')}::/64`;
+  if (!ipaddr.isValid(address)) return address;
+  const parsed = ipaddr.process(address);
+  if (!(parsed instanceof ipaddr.IPv6)) return parsed.toString();
+  return `${parsed.parts
+    .slice(0, 4)
+    .map((part) => part.toString(16))
+    .join(':')}::/64`;
 }

@@ -1,49 +1,62 @@
 /**
- * One SMTP session: smtp-server's, with what it lacks. Every reply passes through `send`, so that is where replies
- * are put right, errors are counted, and the deadlines start: smtp-server's own timer is reset by each byte (RS-1).
+ * One SMTP session: smtp-server's, with what it lacks. Every command passes through `_onCommand` and every reply through
+ * `send`, so those are where lines are judged, replies are put right, mistakes are counted and the deadlines start.
+ * A client that does not read its replies is not read either (smtp-server), until its command's deadline (RS-3).
  */
 import type { Socket } from 'node:net';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
-import { createDeadline, type Deadline } from './deadline.ts';
+import type { Logger } from '../lib/log.ts';
+import { judgeAuthenticationLine, judgeCommandLine, readBdatOctets, verbOf } from './command-line.ts';
+import { CommandStream } from './command-stream.ts';
+import { type EnvelopeCommand, parseEnvelopeCommand } from './envelope-command.ts';
+import { findForeignProtocol } from './foreign-protocol.ts';
 import { correctReply } from './library-replies.ts';
 import { formatReply, type Reply, replies } from './replies.ts';
+import { SessionClock, type TimeLimits } from './session-clock.ts';
 import type { SubmissionServer } from './submission-server.ts';
+import { Tolerance, type ToleranceLimits } from './tolerance.ts';
 
-export interface ConnectionLimits {
-  commandTimeoutMs: number;
-  dataTimeoutMs: number;
-  sessionTimeoutMs: number;
-  /** For the TLS handshake after STARTTLS (TL-8) */
-  handshakeTimeoutMs: number;
-  /** 4xx and 5xx replies before 421; an accepted message clears the count (CM-9). */
-  maxErrors: number;
+export type ConnectionLimits = TimeLimits & ToleranceLimits;
+
+export interface ConnectionOptions {
+  limits: ConnectionLimits;
+  log: Logger;
+  /** Called when the connection is gone */
+  closed(): void;
 }
 
-/** How soon to look again when the answer that is waited for is ours to give. */
-const POSTPONED_MS = 1_000;
+type Done = () => void;
+
+/** Who speaks before the greeting is no SMTP client; his first packet is here by then (CM-15). */
+const GREETING_DELAY_MS = 10;
 const OWN_ENHANCED_CODE = /^[245]\.\d{1,3}\.\d{1,3} /;
+/** After these the rest of the stream cannot be told apart; smtp-server closes after a 421. */
+const LAST_REPLIES: ReadonlySet<Reply> = new Set([replies.commandTooLong, replies.bareLineFeed]);
 
 export class SubmissionConnection extends SMTPConnection {
-  readonly #limits: ConnectionLimits;
-  readonly #stepDeadline: Deadline = createDeadline(() => this.#expire(this.#stepDeadline));
-  readonly #sessionDeadline: Deadline = createDeadline(() => this.#expire(this.#sessionDeadline));
-  readonly #closed: () => void;
-  #errors = 0;
+  readonly #options: ConnectionOptions;
+  readonly #clock: SessionClock;
+  readonly #tolerance: Tolerance;
   #isAnsweringData = false;
   #isLeaving = false;
 
-  /** @param closed called when the connection is gone */
-  constructor(server: SubmissionServer, socket: Socket, limits: ConnectionLimits, closed: () => void) {
+  constructor(server: SubmissionServer, socket: Socket, options: ConnectionOptions) {
     super(server, socket);
-    this.#limits = limits;
-    this.#closed = closed;
-    this.#stepDeadline.set(limits.commandTimeoutMs);
-    this.#sessionDeadline.set(limits.sessionTimeoutMs);
+    this.#options = options;
+    this.#tolerance = new Tolerance(options.limits);
+    this.#clock = new SessionClock(options.limits, {
+      isOver: () => this._closing || this._closed,
+      waitsForUs: () => this.#waitsForUs(),
+      messageBytes: () => this.#messageBytes(),
+      end: (reply) => this.#sendReply(reply),
+    });
   }
 
   override init(): void {
-    // The library would let each client wait 100 ms for its greeting, to catch spam bots. These clients authenticate.
-    this._setListeners(() => this.connectionReady());
+    this._socket.once('data', (first: Buffer) => this.#refuseForeignProtocol(first));
+    const greet = () => this.connectionReady();
+    // What came in while the process was busy is read before setImmediate.
+    this._setListeners(() => void setTimeout(() => setImmediate(greet), GREETING_DELAY_MS).unref());
   }
 
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
@@ -61,17 +74,73 @@ export class SubmissionConnection extends SMTPConnection {
     if (!this._dataStream) this.#sendReply(replies.shuttingDown);
   }
 
-  /** Cuts the connection. */
-  abort(): void {
-    this.close();
-    this._socket.destroy();
+  /** Ends it now, with 421 unless its message has come in whole: that one may be taken over already. */
+  cutShort(): void {
+    if (!this.#waitsForUs()) this.#sendReply(replies.shuttingDown);
+  }
+
+  override _createParser(): CommandStream {
+    const { maxCommandLength } = this._server.options;
+    const parser = new CommandStream({ maxCommandLength }, () => this.#sendReply(replies.bareLineFeed));
+    parser.oncommand = (command, callback) => this._onCommand(command, callback);
+    parser.on('error', (error) => this.send(421, `Error: ${error.message}`));
+    return parser;
+  }
+
+  override _onCommand(line: Buffer, callback: Done = () => {}): void {
+    const refusal = this.#judgeLine(line);
+    if (refusal === replies.commandNotOffered) this.#skipOctets(readBdatOctets(line));
+    if (refusal) this.#refuseLine(refusal, callback);
+    else super._onCommand(line, callback);
+  }
+
+  override _parseAddressCommand(name: string, line: Buffer | string): EnvelopeCommand | false {
+    return parseEnvelopeCommand(name, line.toString());
+  }
+
+  override _rejectInvalidParams({ refusal }: EnvelopeCommand, _keys: string[], callback: Done): boolean {
+    if (refusal) this.#refuseLine(refusal, callback);
+    return refusal !== undefined;
+  }
+
+  override handler_MAIL(line: Buffer, callback: Done): void {
+    // The parameters of a MAIL that was refused would stay in force (CM-14).
+    if (!this.session.envelope.mailFrom) this._resetSession();
+    super.handler_MAIL(line, callback);
   }
 
   override _onClose(): void {
-    this.#stepDeadline.clear();
-    this.#sessionDeadline.clear();
+    this.#clock.stop();
     super._onClose();
-    this.#closed();
+    this.#options.closed();
+  }
+
+  #refuseForeignProtocol(first: Buffer): void {
+    const protocol = findForeignProtocol(first);
+    if (!protocol) return;
+    this.#options.log.info({ client: this.remoteAddress, protocol }, 'session.refused');
+    this.#sendReply(replies.wrongProtocol);
+  }
+
+  #judgeLine(line: Buffer): Reply | undefined {
+    if (!this._ready || this._upgrading) return undefined;
+    if (!this._nextHandler) return this.#tolerance.countCommand(verbOf(line)) ?? judgeCommandLine(line);
+    const refusal = judgeAuthenticationLine(line);
+    if (refusal) this._nextHandler = false; // AUTH is over
+    return refusal;
+  }
+
+  #refuseLine(reply: Reply, callback: Done): void {
+    this.send(reply.code, formatReply(reply));
+    if (LAST_REPLIES.has(reply)) this.close();
+    else this._whenWritable(callback);
+  }
+
+  /** The octets of a BDAT follow it all the same, and its transaction is over (SM-20). */
+  #skipOctets(octets: number | undefined): void {
+    if (octets === undefined) return;
+    if (this._parser instanceof CommandStream) this._parser.skip(octets);
+    this._resetSession();
   }
 
   #sendLine(code: number, text: string, context?: string | false): void {
@@ -79,34 +148,32 @@ export class SubmissionConnection extends SMTPConnection {
     const reply = isOurs ? undefined : correctReply(text, { isSecure: this.secure });
     if (reply) this.#sendReply(reply);
     else super.send(code, text, isOurs ? false : context);
-    if (reply === replies.commandTooLong) this.close();
   }
 
   #sendReply(reply: Reply): void {
     super.send(reply.code, formatReply(reply), false);
+    if (LAST_REPLIES.has(reply)) this.close();
   }
 
   #startNextStep(code: number, data?: string | string[] | null): void {
     const wasAnsweringData = this.#isAnsweringData;
     this.#isAnsweringData = code === 354;
-    if (wasAnsweringData && code === 250) this.#errors = 0;
-    if (code >= 400) this.#errors += 1;
-    this.#stepDeadline.set(this.#stepTimeoutMs(code, data));
+    if (wasAnsweringData && code === 250) this.#tolerance.startAnew();
+    if (code === 354) this.#clock.awaitMessage();
+    else if (code === 220 && data === 'Ready to start TLS') this.#clock.awaitHandshake();
+    else this.#clock.awaitCommand();
+    const end = this.#tolerance.countReply(code);
     if (wasAnsweringData && this.#isLeaving) this.#sendReply(replies.shuttingDown);
-    else if (this.#errors >= this.#limits.maxErrors) this.#sendReply(replies.tooManyErrors);
+    else if (end) this.#sendReply(end);
   }
 
-  #stepTimeoutMs(code: number, data?: string | string[] | null): number {
-    const { commandTimeoutMs, dataTimeoutMs, handshakeTimeoutMs } = this.#limits;
-    if (code === 354) return dataTimeoutMs;
-    return code === 220 && data === 'Ready to start TLS' ? handshakeTimeoutMs : commandTimeoutMs;
+  #messageBytes(): number | undefined {
+    if (!this._parser) return undefined;
+    return this._parser._dataMode ? this._parser.dataBytes : undefined;
   }
 
-  #expire(deadline: Deadline): void {
-    if (this._closing || this._closed) return;
-    // The client waits for us (RFC 5321 4.5.3.2): a 421 now would have it repeat a message that was taken over.
+  #waitsForUs(): boolean {
     const hasWholeMessage = this._dataStream && this._parser && !this._parser._dataMode;
-    if (this._handlerPending || hasWholeMessage) deadline.set(POSTPONED_MS);
-    else this.#sendReply(replies.timedOut);
+    return Boolean(this._handlerPending || hasWholeMessage);
   }
 }

@@ -4,6 +4,7 @@ import type { Logger } from '../lib/log.ts';
 import type { RpcClient } from '../lib/rpc/client.ts';
 import type { Credential } from '../lib/rpc/contracts/credentials.ts';
 import type { Submission } from '../lib/rpc/contracts/submissions.ts';
+import type { AuthenticationThrottle } from './authentication-throttle.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { GatewayMetrics } from './metrics.ts';
 
@@ -14,6 +15,9 @@ export interface GatewayContext {
   budget: MemoryBudget;
   maxMessageBytes: number;
   maxAuthenticationFailures: number;
+  /** A failed AUTH is answered no sooner, whatever its reason (AU-1). */
+  authenticationDelayMs: number;
+  throttle: AuthenticationThrottle;
 }
 
 export interface SessionState {

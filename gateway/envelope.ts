@@ -5,16 +5,12 @@ import { lookUpCredential } from './authentication.ts';
 import { type GatewayContext, stateOf } from './context.ts';
 import { type Reply, replies, withText } from './replies.ts';
 
-/** SIZE: RFC 1870, BODY: RFC 6152, SMTPUTF8: RFC 6531, AUTH: RFC 4954 5 (read and not used) */
-const MAIL_PARAMETERS = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'AUTH']);
-
 /** MAIL: the token still holds (AU-8), the sender is of its domain or null, and there is room for the message. */
 export async function judgeSender(
   { address, args }: SMTPServerAddress,
   session: SMTPServerSession,
   context: GatewayContext,
 ): Promise<Reply | undefined> {
-  if (Object.keys(args).some((name) => !MAIL_PARAMETERS.has(name))) return replies.parameterUnknown;
   const invalid = judgeAddress(address, session, replies.senderInvalid);
   if (invalid && address !== '') return invalid;
   const declaredBytes = args ? Number(args.SIZE ?? 0) : 0;
@@ -33,18 +29,17 @@ export async function judgeSender(
   return undefined;
 }
 
-/** RCPT: an address that can be delivered to (AD-1, AD-2), without parameters. */
+/** RCPT: an address that can be delivered to (AD-1, AD-2). */
 export function judgeRecipient(
-  { address, args }: SMTPServerAddress,
+  { address }: SMTPServerAddress,
   session: SMTPServerSession,
 ): Reply | undefined {
-  if (Object.keys(args).length > 0) return replies.parameterUnknown;
   return judgeAddress(address, session, replies.recipientInvalid);
 }
 
 function judgeAddress(address: string, session: SMTPServerSession, invalid: Reply): Reply | undefined {
   if (normalizeAddress(address) === undefined) return invalid;
-  // smtp-server has turned A-labels into letters by now, so only the local part tells. RFC 6531 3.4
-  const local = address.slice(0, address.lastIndexOf('@'));
-  return /[^\0-\x7f]/.test(local) && !session.envelope.smtpUtf8 ? replies.utf8NotAnnounced : undefined;
+  // RFC 6531 3.4; a domain in A-labels is ASCII (CM-14)
+  const isAscii = /^[\0-\x7f]*$/.test(address);
+  return isAscii || session.envelope.smtpUtf8 ? undefined : replies.utf8NotAnnounced;
 }

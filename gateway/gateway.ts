@@ -2,20 +2,22 @@
 import { constants } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { createServer as createTlsServer, type TlsOptions, type Server as TlsServer } from 'node:tls';
 import type { Registry } from 'prom-client';
 import type { Settings } from '../config/schema.ts';
 import type { Logger } from '../lib/log.ts';
 import type { RpcClient } from '../lib/rpc/client.ts';
 import { Admission } from './admission.ts';
-import type { Certificate } from './certificate.ts';
+import type { AuthenticationThrottle } from './authentication-throttle.ts';
+import { type Certificate, readExpiry } from './certificate.ts';
 import type { GatewayContext } from './context.ts';
 import { MemoryBudget } from './memory-budget.ts';
-import { createGatewayMetrics } from './metrics.ts';
+import { addGauges, createGatewayMetrics, type GatewayMetrics } from './metrics.ts';
 import { SubmissionServer } from './submission-server.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 30_000;
 const MAX_ERRORS = 100;
+const MAX_IDLE_COMMANDS = 100;
 /** Within the ten seconds a process has to end (lib/shutdown.ts). */
 const DRAIN_MS = 8_000;
 const DRAIN_POLL_MS = 50;
@@ -24,6 +26,7 @@ export interface GatewayOptions {
   settings: Pick<Settings, 'hostname' | 'gateway' | 'limits'>;
   certificate: Certificate;
   rpc: Pick<RpcClient, 'call'>;
+  throttle: AuthenticationThrottle;
   log: Logger;
   registry: Registry;
   /** How long a TLS handshake may take, however slowly it drips in (TL-8) */
@@ -33,6 +36,8 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Opens the listeners; port 0 of the settings is any free one. Rejects when a port is taken. */
   listen(): Promise<Ports>;
+  /** For handshakes from now on; open sessions stay. Throws, and changes nothing, where it is no valid pair. */
+  useCertificate(certificate: Certificate): void;
   /** Takes no new session, lets messages that are coming in be answered, ends all others with 421. */
   close(): Promise<void>;
 }
@@ -47,8 +52,11 @@ export function createGateway(options: GatewayOptions): Gateway {
   const { host, starttlsPort, tlsPort, alternativePort } = options.settings.gateway;
   const { log } = options;
   const admission = new Admission(options.settings.gateway, log);
-  const servers = createServers(options, admission);
-  const listeners = createListeners(servers, admission, options);
+  const metrics = createGatewayMetrics(options.registry);
+  const servers = createServers(options, metrics, admission);
+  const handshakes = createHandshakes(servers.tls, options);
+  const listeners = createListeners(servers.starttls, handshakes, admission);
+  metrics.certificateExpiry.set(readExpiry(options.certificate) / 1_000);
   return {
     async listen() {
       return {
@@ -56,6 +64,11 @@ export function createGateway(options: GatewayOptions): Gateway {
         tls: await listen(listeners.tls, tlsPort, host, log),
         alternative: await listen(listeners.alternative, alternativePort, host, log),
       };
+    },
+    useCertificate(certificate) {
+      metrics.certificateExpiry.set(readExpiry(certificate) / 1_000);
+      handshakes.setSecureContext(createTlsOptions({ ...options, certificate }));
+      for (const server of Object.values(servers)) server.updateSecureContext({ ...certificate });
     },
     async close() {
       for (const listener of Object.values(listeners)) listener.close();
@@ -70,18 +83,23 @@ interface Servers {
   tls: SubmissionServer;
 }
 
-function createServers(options: GatewayOptions, admission: Admission): Servers {
-  const { settings, rpc, log, registry, handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS } = options;
+function createServers(options: GatewayOptions, metrics: GatewayMetrics, admission: Admission): Servers {
+  const { settings, rpc, throttle, log, handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS } = options;
   const { gateway, limits, hostname } = settings;
   const budget = new MemoryBudget(gateway.maxBufferedBytes);
-  const metrics = createGatewayMetrics(registry, {
-    sessions: () => admission.count,
-    bufferedBytes: () => budget.usedBytes,
-  });
+  addGauges(options.registry, { sessions: () => admission.count, bufferedBytes: () => budget.usedBytes });
   const { maxMessageBytes, maxEnvelopeRecipients: maxRecipients } = limits;
-  const { maxAuthenticationFailures } = gateway;
-  const context: GatewayContext = { rpc, log, metrics, budget, maxMessageBytes, maxAuthenticationFailures };
-  const connection = { ...gateway, handshakeTimeoutMs, maxErrors: MAX_ERRORS };
+  const { maxAuthenticationFailures, authenticationDelayMs } = gateway;
+  const context: GatewayContext = {
+    ...{ rpc, throttle, log, metrics, budget },
+    ...{ maxMessageBytes, maxAuthenticationFailures, authenticationDelayMs },
+  };
+  const connection = {
+    ...gateway,
+    handshakeTimeoutMs,
+    maxErrors: MAX_ERRORS,
+    maxIdleCommands: MAX_IDLE_COMMANDS,
+  };
   const common = { hostname, tls: createTlsOptions(options), maxRecipients, connection, context };
   return {
     starttls: new SubmissionServer({ ...common, hasTls: false }),
@@ -89,14 +107,19 @@ function createServers(options: GatewayOptions, admission: Admission): Servers {
   };
 }
 
-function createListeners(servers: Servers, admission: Admission, options: GatewayOptions) {
-  const handshakes = createTlsServer(createTlsOptions(options), (socket) => servers.tls.start(socket));
+/** Implicit TLS: what stands between a socket and its session. It never listens itself. */
+function createHandshakes(server: SubmissionServer, options: GatewayOptions): TlsServer {
+  const handshakes = createTlsServer(createTlsOptions(options), (socket) => server.start(socket));
   handshakes.on('tlsClientError', (error, socket) => {
-    options.log.debug({ err: error }, 'handshake.failed');
+    options.log.info({ err: error, client: socket.remoteAddress }, 'handshake.failed'); // TL-9
     socket.destroy(); // Node leaves it open
   });
+  return handshakes;
+}
+
+function createListeners(plain: SubmissionServer, handshakes: TlsServer, admission: Admission) {
   const acceptPlain = (socket: Socket) =>
-    admission.admit(socket, { canReply: true }, (leave) => servers.starttls.start(socket, leave));
+    admission.admit(socket, { canReply: true }, (leave) => plain.start(socket, leave));
   const acceptTls = (socket: Socket) =>
     admission.admit(socket, { canReply: false }, () => handshakes.emit('connection', socket));
   return {
@@ -135,4 +158,5 @@ async function drain(servers: Servers): Promise<void> {
   while (sessions().length > 0 && Date.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
   }
+  for (const session of sessions()) session.cutShort();
 }

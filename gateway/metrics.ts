@@ -4,8 +4,10 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 export interface GatewayMetrics {
   /** Ends of DATA. outcome: accepted, deferred (4xx), refused (5xx), aborted (the client left) */
   messages: Counter<'outcome'>;
-  /** outcome: ok, failed, unavailable */
+  /** outcome: ok, failed, throttled, unavailable */
   authentications: Counter<'outcome'>;
+  /** Seconds since 1970 */
+  certificateExpiry: Gauge;
 }
 
 export interface GaugeSources {
@@ -13,15 +15,8 @@ export interface GaugeSources {
   bufferedBytes(): number;
 }
 
-export function createGatewayMetrics(registry: Registry, sources: GaugeSources): GatewayMetrics {
+export function createGatewayMetrics(registry: Registry): GatewayMetrics {
   const registers = [registry];
-  addGauge(registry, 'postern_gateway_sessions', 'SMTP sessions at the moment', sources.sessions);
-  addGauge(
-    registry,
-    'postern_gateway_buffered_bytes',
-    'Message bytes in memory at the moment',
-    sources.bufferedBytes,
-  );
   return {
     messages: new Counter({
       name: 'postern_gateway_messages_total',
@@ -35,7 +30,23 @@ export function createGatewayMetrics(registry: Registry, sources: GaugeSources):
       labelNames: ['outcome'],
       registers,
     }),
+    certificateExpiry: new Gauge({
+      name: 'postern_gateway_certificate_expiry_timestamp_seconds',
+      help: 'When the certificate in use ends',
+      registers,
+    }),
   };
+}
+
+/** What is read when somebody asks */
+export function addGauges(registry: Registry, { sessions, bufferedBytes }: GaugeSources): void {
+  addGauge(registry, 'postern_gateway_sessions', 'SMTP sessions at the moment', sessions);
+  addGauge(
+    registry,
+    'postern_gateway_buffered_bytes',
+    'Message bytes in memory at the moment',
+    bufferedBytes,
+  );
 }
 
 function addGauge(registry: Registry, name: string, help: string, read: () => number): void {

@@ -16,8 +16,15 @@ export const replies = {
   timedOut: reply(421, '4.4.2', 'Timeout, closing connection'),
   tooManyErrors: reply(421, '4.7.0', 'Too many errors'),
   spokeTooSoon: reply(421, '4.7.0', 'You spoke before the greeting'),
+  tooManyCommands: reply(421, '4.7.0', 'Too many commands without a message'),
+  tooSlow: reply(421, '4.4.2', 'The message comes in too slowly'),
+  tooManyNewConnections: reply(421, '4.7.0', 'Too many new connections from your address, slow down'),
   wrongProtocol: reply(421, '4.7.0', 'This is an SMTP server'),
   commandTooLong: reply(500, '5.5.2', 'Command line too long'),
+  bareLineFeed: reply(500, '5.5.2', 'Command lines end with CRLF'),
+  controlCharacter: reply(500, '5.5.2', 'Command lines have no control characters'),
+  argumentUnexpected: reply(501, '5.5.4', 'The command takes no argument'),
+  commandNotOffered: reply(502, '5.5.1', 'Command not implemented'),
   commandUnknown: reply(500, '5.5.1', 'Command not recognized'),
 
   // TLS and authentication, RFC 3207 4 and RFC 4954 6
@@ -25,7 +32,9 @@ export const replies = {
   encryptionRequired: reply(538, '5.7.11', 'Encryption required: issue a STARTTLS command first'),
   authenticationRequired: reply(530, '5.7.0', 'Authentication required'),
   authenticationFailed: reply(535, '5.7.8', 'Authentication credentials invalid'),
+  base64Invalid: reply(501, '5.5.2', 'Not valid base64'),
   authenticationUnavailable: reply(454, '4.7.0', 'Temporary authentication failure'),
+  clientThrottled: reply(421, '4.7.0', 'Too many failed authentications from your address, try again later'),
   tooManyAuthenticationFailures: reply(421, '4.7.0', 'Too many failed authentications'),
 
   // The envelope
@@ -36,6 +45,10 @@ export const replies = {
   recipientInvalid: reply(501, '5.1.3', 'Bad recipient address syntax'),
   tooManyRecipients: reply(452, '4.5.3', 'Too many recipients'),
   utf8NotAnnounced: reply(553, '5.6.7', 'The address needs the SMTPUTF8 parameter of MAIL'),
+  dsnNotOffered: reply(555, '5.5.4', 'DSN is not offered: deliveries are reported by webhook'),
+  requireTlsNotOffered: reply(555, '5.7.30', 'REQUIRETLS is not offered: not every next hop has TLS'),
+  parameterInvalid: reply(501, '5.5.4', 'A parameter is malformed'),
+  parameterRepeated: reply(501, '5.5.4', 'A parameter is given twice'),
   parameterUnknown: reply(555, '5.5.4', 'Parameter not recognized'),
   memoryFull: reply(452, '4.3.1', 'Too much mail in transit, try again later'),
 

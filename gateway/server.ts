@@ -21,7 +21,9 @@ import { createRpcClient } from '../lib/rpc/client.ts';
 import { findCredential } from '../lib/rpc/contracts/credentials.ts';
 import { digestToken } from '../lib/secrets.ts';
 import { handleShutdown } from '../lib/shutdown.ts';
+import { createAuthenticationThrottle } from './authentication-throttle.ts';
 import { loadCertificate } from './certificate.ts';
+import { watchCertificate } from './certificate-watch.ts';
 import { createGateway } from './gateway.ts';
 
 const settings = loadSettings();
@@ -47,13 +49,21 @@ const monitor = await startMonitor({
 });
 shutdown.add('monitor', () => monitor.close());
 
-const certificate = await loadCertificate({
-  ...settings.gateway,
-  directory: settings.directory,
-  hostname: settings.hostname,
-});
-const gateway = createGateway({ settings, certificate, rpc, log, registry });
+const { directory, hostname } = settings;
+const readCertificate = () => loadCertificate({ ...settings.gateway, directory, hostname });
+const certificate = await readCertificate();
+const throttle = createAuthenticationThrottle({ ...settings.gateway, redisUrl: settings.redis.url, log });
+shutdown.add('throttle', () => throttle.close());
+const gateway = createGateway({ settings, certificate, rpc, throttle, log, registry });
 shutdown.add('gateway', () => gateway.close());
+const stopWatching = watchCertificate({
+  current: certificate,
+  load: readCertificate,
+  use: (renewed) => gateway.useCertificate(renewed),
+  intervalMs: settings.gateway.certificateCheckSeconds * 1_000,
+  log,
+});
+shutdown.add('certificate', stopWatching);
 log.info({ ports: await gateway.listen() }, 'gateway.started');
 
 /** A token nobody has is in no cache: only the api itself can say so. */

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket, type TlsOptions } from 'node:tls';
 import { SMTPServer, type SMTPServerSession } from 'smtp-server';
+import type { Logger } from '../lib/log.ts';
 import { authenticate } from './authentication.ts';
 import { type ConnectionLimits, SubmissionConnection } from './connection.ts';
 import { type GatewayContext, stateOf, transactionIdOf } from './context.ts';
@@ -29,6 +30,7 @@ const DISABLED_COMMANDS = ['WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'];
 
 export class SubmissionServer extends SMTPServer {
   readonly #limits: ConnectionLimits;
+  readonly #log: Logger;
 
   constructor(options: SubmissionServerOptions) {
     super({
@@ -51,13 +53,18 @@ export class SubmissionServer extends SMTPServer {
       ...createHandlers(options.context),
     });
     this.#limits = options.connection;
+    this.#log = options.context.log;
     // Broken sockets and handshakes: the client's affair
     this.on('error', (error) => options.context.log.debug({ err: error }, 'session.failed'));
   }
 
   /** Starts a session. @param closed called when it is over */
   start(socket: Socket, closed = () => {}): void {
-    const connection = new SubmissionConnection(this, socket, this.#limits, closed);
+    const connection = new SubmissionConnection(this, socket, {
+      limits: this.#limits,
+      log: this.#log,
+      closed,
+    });
     this.connections.add(connection);
     connection.on('error', (error) => this._onError(error));
     connection.init();

@@ -7,7 +7,14 @@ const REPLY_TIMEOUT_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 3_000;
 const LAST_LINE = /^\d{3} .*\r\n/m;
 
+export interface OpenOptions {
+  tls: boolean;
+  localAddress?: string;
+}
+
 export class DialogClient {
+  /** All replies so far, as readReply gave them */
+  readonly replies: string[] = [];
   #socket: Socket;
   #received = '';
   #isClosed = false;
@@ -18,8 +25,12 @@ export class DialogClient {
     this.#listen();
   }
 
-  static async open(host: string, port: number, { tls }: { tls: boolean }): Promise<DialogClient> {
-    const socket = tls ? connectTls({ host, port, rejectUnauthorized: false }) : connectTcp({ host, port });
+  /** @param options.localAddress to come from, of 127.0.0.0/8 */
+  static async open(host: string, port: number, options: OpenOptions): Promise<DialogClient> {
+    const { tls, ...from } = options;
+    const socket = tls
+      ? connectTls({ host, port, rejectUnauthorized: false, ...from })
+      : connectTcp({ host, port, ...from });
     await once(socket, tls ? 'secureConnect' : 'connect');
     return new DialogClient(socket);
   }
@@ -65,7 +76,9 @@ export class DialogClient {
     if (end === undefined) throw new Error(`no reply, only ${JSON.stringify(this.#received)}`);
     const reply = this.#received.slice(0, end);
     this.#received = this.#received.slice(end);
-    return reply.slice(0, -2).replaceAll('\r\n', '\n');
+    const lines = reply.slice(0, -2).replaceAll('\r\n', '\n');
+    this.replies.push(lines);
+    return lines;
   }
 
   /** Waits for the server to close; throws when it does not, or says something before. */

@@ -16,20 +16,27 @@ type Clients = Map<string, DialogClient>;
 
 const directory = new URL('./', import.meta.url);
 
-/** Makes a mocha test of each dialog file. The target is asked for when the tests run. */
-export function describeDialogs(readTarget: () => DialogTarget): void {
+/**
+ * Makes a mocha test of each dialog file. The target is asked for when the tests run.
+ * @param heard is given each reply of the server
+ */
+export function describeDialogs(
+  readTarget: () => DialogTarget,
+  heard: (reply: string) => void = () => {},
+): void {
   for (const file of readdirSync(directory)
     .filter((name) => name.endsWith('.dialog'))
     .sort()) {
     const dialog = parseDialog(readFileSync(new URL(file, directory), 'utf8'));
     it(`${dialog.title} (${file})`, async () => {
-      await runDialog(dialog, readTarget());
+      for (const reply of await runDialog(dialog, readTarget())) heard(reply);
       await expectAlive(readTarget());
     });
   }
 }
 
-export async function runDialog(dialog: Dialog, target: DialogTarget): Promise<void> {
+/** @returns all replies of the server */
+export async function runDialog(dialog: Dialog, target: DialogTarget): Promise<string[]> {
   const clients: Clients = new Map();
   try {
     for (const step of dialog.steps) {
@@ -42,6 +49,7 @@ export async function runDialog(dialog: Dialog, target: DialogTarget): Promise<v
   } finally {
     for (const client of clients.values()) client.close();
   }
+  return [...clients.values()].flatMap(({ replies }) => replies);
 }
 
 /** A fresh session is greeted and served. */

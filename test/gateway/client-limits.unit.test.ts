@@ -3,7 +3,11 @@ import { ClientCounter, clientOf } from '../../gateway/client-limits.ts';
 
 describe('ClientCounter', () => {
   it('RS-4: refuses the client that has too many, and nobody else', () => {
-    const counter = new ClientCounter({ maxConnections: 10, maxConnectionsPerClient: 2 });
+    const counter = new ClientCounter({
+      maxConnections: 10,
+      maxConnectionsPerClient: 2,
+      maxConnectionsPerClientPerMinute: 9,
+    });
     const first = counter.enter('192.0.2.1');
     counter.enter('::ffff:192.0.2.1');
     assert.deepEqual(counter.enter('192.0.2.1'), { ok: false, reason: 'too_many_of_client' });
@@ -18,7 +22,11 @@ describe('ClientCounter', () => {
   });
 
   it('refuses everybody when the server is full', () => {
-    const counter = new ClientCounter({ maxConnections: 1, maxConnectionsPerClient: 1 });
+    const counter = new ClientCounter({
+      maxConnections: 1,
+      maxConnectionsPerClient: 1,
+      maxConnectionsPerClientPerMinute: 9,
+    });
     counter.enter('192.0.2.1');
     assert.deepEqual(counter.enter('192.0.2.2'), { ok: false, reason: 'too_many' });
   });

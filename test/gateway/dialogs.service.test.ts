@@ -1,7 +1,11 @@
+import assert from 'node:assert/strict';
+import { formatReply, type ReplyName, replies } from '../../gateway/replies.ts';
 import { describeDialogs } from '../dialogs/runner.ts';
+import { replyScenarios } from './reply-scenarios.ts';
 import { startTestGateway, type TestGateway } from './test-gateway.ts';
 
 describe('dialogs with a gateway of its own', () => {
+  const heard: string[] = [];
   let started: TestGateway;
 
   before(async () => {
@@ -9,5 +13,31 @@ describe('dialogs with a gateway of its own', () => {
   });
   after(() => started.close());
 
-  describeDialogs(() => started.target);
+  describeDialogs(
+    () => started.target,
+    (reply) => heard.push(reply),
+  );
+
+  describe('and scenarios bring about', () => {
+    for (const [name, reply] of Object.entries(replies)) {
+      const line = `${reply.code} ${formatReply(reply)}`;
+      it(`${name}: ${line}`, async () => {
+        const scenario = replyScenarios[name as ReplyName];
+        const lines = scenario ? await playScenario(scenario) : heard;
+        assert.ok(
+          lines.some((said) => said.startsWith(line)),
+          `only ${lines.slice(-5)}`,
+        );
+      });
+    }
+  });
 });
+
+async function playScenario({ options, play }: NonNullable<(typeof replyScenarios)[ReplyName]>) {
+  const started = await startTestGateway(options);
+  try {
+    return [await play(started)];
+  } finally {
+    await started.close();
+  }
+}

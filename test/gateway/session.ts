@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { DialogClient } from '../dialogs/client.ts';
 import type { DialogTarget } from '../dialogs/runner.ts';
 
-/** Over implicit TLS, past EHLO */
-export async function openSession({ smtp }: DialogTarget): Promise<DialogClient> {
-  const client = await DialogClient.open(smtp.host, smtp.tls, { tls: true });
+/** Over implicit TLS, past EHLO. @param localAddress to come from */
+export async function openSession({ smtp }: DialogTarget, localAddress = '127.0.0.1'): Promise<DialogClient> {
+  const client = await DialogClient.open(smtp.host, smtp.tls, { tls: true, localAddress });
   assert.match(await client.readReply(), /^220 /);
   assert.match(await ask(client, 'EHLO client.example'), /^250-/);
   return client;
@@ -18,8 +18,13 @@ export async function logIn(target: DialogTarget): Promise<DialogClient> {
   return client;
 }
 
+/** AUTH PLAIN with this user name and password; the reply */
+export async function showCredentials(client: DialogClient, name: string, password = name): Promise<string> {
+  return ask(client, `AUTH PLAIN ${Buffer.from(`\0${name}\0${password}`).toString('base64')}`);
+}
+
 export async function authenticate(client: DialogClient, { token }: DialogTarget): Promise<string> {
-  return ask(client, `AUTH PLAIN ${Buffer.from(`\0${token}\0${token}`).toString('base64')}`);
+  return showCredentials(client, token);
 }
 
 export async function ask(client: DialogClient, line: string): Promise<string> {

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Fastify from 'fastify';
 import { Registry } from 'prom-client';
-import { loadCertificate } from '../../gateway/certificate.ts';
+import { createAuthenticationThrottle } from '../../gateway/authentication-throttle.ts';
+import { type Certificate, loadCertificate } from '../../gateway/certificate.ts';
 import { createGateway, type Gateway } from '../../gateway/gateway.ts';
 import { createLogger, type Logger } from '../../lib/log.ts';
 import { createRpcClient } from '../../lib/rpc/client.ts';
@@ -43,8 +44,15 @@ type GatewaySettings = ReturnType<typeof createTestSettings>['gateway'];
 export interface TestGatewayOptions {
   gateway?: Partial<GatewaySettings>;
   maxMessageBytes?: number;
+  maxEnvelopeRecipients?: number;
   log?: Logger;
   handshakeTimeoutMs?: number;
+  /** Instead of one that is made */
+  certificate?: Certificate;
+  /** One that throws, as no code of ours should */
+  failingThrottle?: boolean;
+  /** Of the throttle alone */
+  redisUrl?: string;
 }
 
 export const testCredential: Credential = {
@@ -57,11 +65,37 @@ export const testCredential: Credential = {
   expiresAt: null,
 };
 
+let made: Promise<Certificate> | undefined;
+
+/** One for all gateways of the process: a key takes long to make. */
+function testCertificate(): Promise<Certificate> {
+  made ??= (async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'postern-gateway-'));
+    try {
+      const files = { certificateFile: '', privateKeyFile: '' };
+      return await loadCertificate({ ...files, directory, hostname: 'mail.postern.test' });
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  })();
+  return made;
+}
+
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const log = options.log ?? createLogger('gateway', { level: 'silent' });
   const settings = createTestSettings({
-    gateway: { starttlsPort: 0, tlsPort: 0, alternativePort: 0, ...options.gateway },
-    ...(options.maxMessageBytes ? { limits: { maxMessageBytes: options.maxMessageBytes } } : {}),
+    gateway: {
+      authenticationDelayMs: 1,
+      authenticationKeyPrefix: `test:${randomBytes(8).toString('hex')}`, // all tests come from one address
+      starttlsPort: 0,
+      tlsPort: 0,
+      alternativePort: 0,
+      ...options.gateway,
+    },
+    limits: {
+      ...(options.maxMessageBytes ? { maxMessageBytes: options.maxMessageBytes } : {}),
+      ...(options.maxEnvelopeRecipients ? { maxEnvelopeRecipients: options.maxEnvelopeRecipients } : {}),
+    },
   });
   const { serviceToken, key } = settings.secrets;
   const redisUrl = testRedisUrl();
@@ -69,12 +103,17 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   const { url, api, close: closeApi } = await startTestApi({ token, serviceToken, redisUrl, log });
   const rpc = createRpcClient({ url, serviceToken, redisUrl, masterKey: key, log });
 
-  const directory = mkdtempSync(join(tmpdir(), 'postern-gateway-'));
-  const certificate = await loadCertificate({ ...settings.gateway, directory, hostname: settings.hostname });
+  const certificate = options.certificate ?? (await testCertificate());
   const registry = new Registry();
   const { handshakeTimeoutMs } = options;
+  const throttle = createAuthenticationThrottle({
+    ...settings.gateway,
+    redisUrl: options.redisUrl ?? redisUrl,
+    log,
+  });
+  if (options.failingThrottle) throttle.isAllowed = () => Promise.reject(new Error('a mistake of ours'));
   const gateway = createGateway({
-    ...{ settings, certificate, rpc, log, registry },
+    ...{ settings, certificate, rpc, throttle, log, registry },
     ...(handshakeTimeoutMs ? { handshakeTimeoutMs } : {}),
   });
   const ports = await gateway.listen();
@@ -86,9 +125,9 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     api,
     async close() {
       await gateway.close();
+      throttle.close();
       await rpc.close();
       await closeApi();
-      rmSync(directory, { recursive: true });
     },
   };
 }
