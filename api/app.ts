@@ -27,6 +27,7 @@ import { batchRoutes } from './routes/batches.ts';
 import { cancellationRoutes } from './routes/cancellations.ts';
 import { dkimKeyRoutes } from './routes/dkim-keys.ts';
 import { domainRoutes } from './routes/domains.ts';
+import { messageSourceRoutes } from './routes/message-sources.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { sendRoutes } from './routes/send.ts';
 import { suppressionRoutes } from './routes/suppressions.ts';
@@ -106,6 +107,7 @@ function publicRoutes(context: Context) {
       batchRoutes,
       messageRoutes,
       cancellationRoutes,
+      messageSourceRoutes,
       domainRoutes,
       verificationRoutes,
       dkimKeyRoutes,

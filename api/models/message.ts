@@ -43,6 +43,8 @@ export interface Message {
   stream: Stream;
   metadata: Record<string, string>;
   sendAt: Date | null;
+  /** Of the source */
+  sizeBytes: number;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -79,6 +81,7 @@ const selectMessage = `
          message.stream,
          message.metadata,
          message.send_at     as "sendAt",
+         message.size_bytes  as "sizeBytes",
          message.created_at  as "createdAt",
          message.updated_at  as "updatedAt"
     from messages message

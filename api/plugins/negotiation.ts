@@ -5,6 +5,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The answer is no JSON, but what the route's schema says; whatever the client accepts, it gets that. */
+    answersOtherType?: boolean;
+  }
+}
+
 /** Those whose routes take a body. */
 const WRITING = new Set(['POST', 'PUT', 'PATCH']);
 /** What of an Accept header lets JSON through; `q=0` would exclude it. */
@@ -12,12 +19,12 @@ const ACCEPTS_JSON =
   /(^|,)\s*(application\/json|application\/\*|\*\/\*)\s*(;(?!\s*q=0(\.0*)?\s*(,|$))[^,]*)?(,|$)/i;
 
 export async function requireJson(
-  { headers, method }: FastifyRequest,
+  { headers, method, routeOptions }: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply | undefined> {
   const sends = WRITING.has(method) && headers['content-length'] !== '0' && hasBody(headers);
   const isRightType = !sends || JSON_TYPE.test(headers['content-type'] ?? '');
-  const isAcceptable = ACCEPTS_JSON.test(headers.accept || '*/*');
+  const isAcceptable = routeOptions.config.answersOtherType || ACCEPTS_JSON.test(headers.accept || '*/*');
   if (isRightType && isAcceptable) return undefined;
   return reply.code(406).send({ error: 'Invalid request format or content type' });
 }

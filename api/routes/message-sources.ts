@@ -1,0 +1,114 @@
+/** What a message says: its source, and the parts of it. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
+import type { Context } from '../app.ts';
+import type { AttachedFile, Parts, PartsOptions } from '../mail/parts.ts';
+import { readParts } from '../mail/read-parts.ts';
+import { findMessage } from '../models/message.ts';
+import { findSource } from '../models/message-source.ts';
+import { UNAVAILABLE } from '../plugins/admission.ts';
+import { NOT_FOUND } from '../plugins/errors.ts';
+import { authenticateReader, readerOf } from '../plugins/reader.ts';
+import {
+  type AttachmentBody,
+  listPartsSchema,
+  showAttachmentSchema,
+  showHtmlSchema,
+  showSourceSchema,
+  showTextSchema,
+} from '../schemas/message-sources.ts';
+import { asFile, inertHeaders } from './foreign-content.ts';
+import { readId } from './id.ts';
+
+/** What a source takes in memory: as it comes from the database, as it is, and as it is answered. */
+const COPIES = 3;
+
+type Loaded<T, Code> = { ok: true; value: T } | { ok: false; code: Code; body: { error: string } };
+type SourceCode = 404 | 410 | 503;
+
+function refuse<Code extends number>(code: Code, body: { error: string }) {
+  return { ok: false, code, body } as const;
+}
+
+export function messageSourceRoutes({ store: { pool } }: Context): FastifyPluginAsyncTypebox {
+  async function loadSource(request: FastifyRequest, id: string): Promise<Loaded<Buffer, SourceCode>> {
+    const message = await findMessage(pool, readId(id), readerOf(request));
+    if (!message) return refuse(404, NOT_FOUND);
+    if (!request.admitBytes(message.sizeBytes * COPIES)) return refuse(503, UNAVAILABLE);
+    const value = await findSource(pool, message.id);
+    return value
+      ? { ok: true, value }
+      : refuse(410, { error: 'The source of this message is not kept any more' });
+  }
+
+  async function loadParts(
+    request: FastifyRequest,
+    id: string,
+    options?: PartsOptions,
+  ): Promise<Loaded<Parts, SourceCode | 422>> {
+    const source = await loadSource(request, id);
+    if (!source.ok) return source;
+    const value = await readParts(source.value, options);
+    return value ? { ok: true, value } : refuse(422, { error: 'This message cannot be taken apart' });
+  }
+
+  return async (app) => {
+    app.addHook('onRequest', authenticateReader(pool));
+    const config = { answersOtherType: true };
+
+    app.get('/messages/:id/source', { schema: showSourceSchema, config }, async (request, reply) => {
+      const source = await loadSource(request, request.params.id);
+      if (!source.ok) return reply.code(source.code).send(source.body);
+      const name = asFile(`${request.params.id}.eml`);
+      return reply
+        .headers({ ...inertHeaders, 'content-disposition': name })
+        .type('message/rfc822')
+        .send(source.value);
+    });
+
+    app.get('/messages/:id/parts', { schema: listPartsSchema }, async (request, reply) => {
+      const parts = await loadParts(request, request.params.id);
+      if (!parts.ok) return reply.code(parts.code).send(parts.body);
+      const { text, html, attachments } = parts.value;
+      return { text, html, attachments: attachments.map(toAttachment) };
+    });
+
+    app.get('/messages/:id/parts/text', { schema: showTextSchema, config }, async (request, reply) => {
+      const parts = await loadParts(request, request.params.id);
+      if (!parts.ok) return reply.code(parts.code).send(parts.body);
+      if (parts.value.text === null) return reply.code(404).send(NOT_FOUND);
+      return reply.headers(inertHeaders).type('text/plain; charset=utf-8').send(parts.value.text);
+    });
+
+    app.get('/messages/:id/parts/html', { schema: showHtmlSchema, config }, async (request, reply) => {
+      const parts = await loadParts(request, request.params.id, { inlinesImages: true });
+      if (!parts.ok) return reply.code(parts.code).send(parts.body);
+      if (parts.value.html === null) return reply.code(404).send(NOT_FOUND);
+      return reply.headers(inertHeaders).type('text/html; charset=utf-8').send(parts.value.html);
+    });
+
+    app.get(
+      '/messages/:id/attachments/:number',
+      { schema: showAttachmentSchema, config },
+      async (request, reply) => {
+        const { id, number } = request.params;
+        const parts = await loadParts(request, id);
+        if (!parts.ok) return reply.code(parts.code).send(parts.body);
+        const file = parts.value.attachments[readId(number) - 1];
+        if (!file) return reply.code(404).send(NOT_FOUND);
+        const disposition = asFile(file.name ?? `attachment-${number}`);
+        return reply
+          .headers({ ...inertHeaders, 'content-disposition': disposition })
+          .type(file.contentType)
+          .send(file.content);
+      },
+    );
+  };
+}
+
+function toAttachment(
+  { name, contentType, cid, isInline, content }: AttachedFile,
+  index: number,
+): AttachmentBody {
+  return { number: index + 1, name, content_type: contentType, size: content.length, cid, inline: isInline };
+}
