@@ -7,6 +7,7 @@ import type { Submission } from '../lib/rpc/contracts/submissions.ts';
 import type { AuthenticationThrottle } from './authentication-throttle.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import type { SendingPauses } from './sending-pauses.ts';
 
 export interface GatewayContext {
   rpc: Pick<RpcClient, 'call'>;
@@ -18,6 +19,7 @@ export interface GatewayContext {
   /** A failed AUTH is answered no sooner, whatever its reason (AU-1). */
   authenticationDelayMs: number;
   throttle: AuthenticationThrottle;
+  pauses: SendingPauses;
 }
 
 export interface SessionState {

@@ -5,7 +5,7 @@ import { lookUpCredential } from './authentication.ts';
 import { type GatewayContext, stateOf } from './context.ts';
 import { type Reply, replies, withText } from './replies.ts';
 
-/** MAIL: the token still holds (AU-8), the sender is of its domain or null, and there is room for the message. */
+/** MAIL: the token still holds (AU-8), the sender is of its domain or null, and there is room for more. */
 export async function judgeSender(
   { address, args }: SMTPServerAddress,
   session: SMTPServerSession,
@@ -25,6 +25,7 @@ export async function judgeSender(
   if (address !== '' && domainOf(normalizeAddress(address) ?? '') !== credential.domain) {
     return replies.senderNotAllowed;
   }
+  if (context.pauses.isPaused(credential.tokenId)) return replies.tooFast;
   state.credential = credential;
   return undefined;
 }

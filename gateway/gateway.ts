@@ -13,6 +13,7 @@ import { type Certificate, readExpiry } from './certificate.ts';
 import type { GatewayContext } from './context.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { addGauges, createGatewayMetrics, type GatewayMetrics } from './metrics.ts';
+import { SendingPauses } from './sending-pauses.ts';
 import { SubmissionServer } from './submission-server.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 30_000;
@@ -91,7 +92,7 @@ function createServers(options: GatewayOptions, metrics: GatewayMetrics, admissi
   const { maxMessageBytes, maxEnvelopeRecipients: maxRecipients } = limits;
   const { maxAuthenticationFailures, authenticationDelayMs } = gateway;
   const context: GatewayContext = {
-    ...{ rpc, throttle, log, metrics, budget },
+    ...{ rpc, throttle, log, metrics, budget, pauses: new SendingPauses() },
     ...{ maxMessageBytes, maxAuthenticationFailures, authenticationDelayMs },
   };
   const connection = {

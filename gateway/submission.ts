@@ -63,7 +63,7 @@ function createSubmissionBody(message: Buffer, tokenId: number, session: SMTPSer
   };
 }
 
-async function handOver(submission: Submission, { rpc, log }: GatewayContext): Promise<Reply> {
+async function handOver(submission: Submission, { rpc, log, pauses }: GatewayContext): Promise<Reply> {
   const { submissionId, tokenId, envelope, client } = submission;
   const result = await rpc.call(createSubmission, { params: {}, body: submission, requestId: submissionId });
   const facts = { submissionId, tokenId, recipients: envelope.to.length, client: client.address };
@@ -77,5 +77,6 @@ async function handOver(submission: Submission, { rpc, log }: GatewayContext): P
     log.error({ ...facts, result }, 'message.not_taken_over');
     return replies.notTakenOver;
   }
+  if (result.code === 'rate_limited') pauses.start(tokenId);
   return refusal.withReason ? withText(refusal.reply, result.message) : refusal.reply;
 }

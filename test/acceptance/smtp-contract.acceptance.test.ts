@@ -1,6 +1,7 @@
 /** Section 4 of the contract, row by row, with clients that nobody here wrote: nodemailer and swaks. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import {
   newRecipient,
@@ -84,6 +85,34 @@ describe('SMTP, contract section 4', () => {
       assert.doesNotMatch(raw, /-tags:/i);
     });
   }
+
+  for (const [written, tags] of [
+    ['one', ['one']],
+    ['a, b, c', ['a', 'b', 'c']],
+    ['a,b , a', ['a', 'b']],
+  ] as const) {
+    it(`X-MAILPACE-TAGS: ${written} is ${tags.length} tags`, async () => {
+      const { id } = await deliver({ headers: { 'X-MAILPACE-TAGS': { prepared: true, value: written } } });
+      const message = (await readMessage(stack, id)) as object;
+      assert.deepEqual('tags' in message && message.tags, tags);
+    });
+  }
+
+  it('X-Postern-Idempotency-Key makes one of two, refuses another under it, and leaves no trace', async () => {
+    const [key, to] = [randomUUID(), newRecipient()];
+    const smtp = openSmtp(stack);
+    const submit = (subject: string) =>
+      smtp.sendMail({
+        ...{ from: `s@${stack.domain}`, to, subject, text: 'x' },
+        headers: { 'X-Postern-Idempotency-Key': key },
+      });
+    const [first, second] = [await submit('one'), await submit('one')];
+    await assert.rejects(submit('two'), /550 5\.6\.0 This X-Postern-Idempotency-Key was used/);
+    smtp.close();
+    assert.equal(readQueuedId(first.response), readQueuedId(second.response));
+    const raw = await readRaw(stack, await waitForReceived(stack, to));
+    assert.doesNotMatch(raw, /^x-postern-/im);
+  });
 
   it('X-List-Unsubscribe arrives as List-Unsubscribe', async () => {
     const value = '<https://example.test/u/1>, <mailto:u@example.test>';

@@ -160,6 +160,14 @@ async function expectReply(client: DialogClient, pattern: string): Promise<void>
   assert.match(reply, new RegExp(`^(?:${pattern})`, 's'));
 }
 
+/** What no log may show, plain and as AUTH sends it */
+export function secretsOf(target: DialogTarget): string[] {
+  const { token, tokenBase64, tokenPlain, wrongPlain, wrongPasswordPlain } = factsOf(target);
+  return ['S3cr3t-canary', token, tokenBase64, tokenPlain, wrongPlain, wrongPasswordPlain].flatMap(
+    (secret) => secret ?? [],
+  );
+}
+
 function factsOf({ token, domain }: DialogTarget): Facts {
   return {
     token,

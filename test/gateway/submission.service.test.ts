@@ -154,6 +154,25 @@ describe('a submission', () => {
     });
   }
 
+  it('RS-5: is told to come later when it comes too fast, then at MAIL for a moment, and is never dropped', async () => {
+    let sent = 0;
+    started.api.onSubmission = async () => {
+      sent += 1;
+      if (sent > 10) throw new RpcRefusal('rate_limited', 'You are sending emails too quickly');
+      return { messageId: sent };
+    };
+    const client = await session();
+    for (let turn = 0; turn < 10; turn += 1) assert.match(await sendMessage(client, started.target), /^250 /);
+    assert.match(await sendMessage(client, started.target), /^451 4\.7\.1 You are sending/);
+    for (let turn = 0; turn < 50; turn += 1) {
+      assert.match(await ask(client, 'MAIL FROM:<ann@shop.example>'), /^451 4\.7\.1 You are sending/);
+    }
+    assert.equal(started.api.submissions.length, 11);
+    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    started.api.onSubmission = async () => ({ messageId: 99 });
+    assert.match(await sendMessage(client, started.target), /^250 /);
+  });
+
   it('RS-8: is deferred while the api is down, and so is AUTH; a known client may still say MAIL', async () => {
     const client = await session();
     const stranger = await openSession(started.target);

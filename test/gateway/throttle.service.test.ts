@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import type { DialogClient } from '../dialogs/client.ts';
+import { testRedisUrl } from '../support/postgres.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { authenticate, openSession, showCredentials } from './session.ts';
 import { startTestGateway, type TestGateway, type TestGatewayOptions } from './test-gateway.ts';
 
@@ -62,6 +64,22 @@ describe('the authentication throttle (AU-3)', () => {
       assert.equal(await showCredentials(client, 'guess-9'), THROTTLED);
     });
   }
+
+  it('waits for a silent Redis no longer than a moment', async () => {
+    const { hostname: host, port, pathname } = new URL(testRedisUrl());
+    const proxy = await startTcpProxy({ host, port: Number(port) });
+    try {
+      const target = await start({}, `redis://127.0.0.1:${proxy.port}${pathname}`);
+      assert.match(await authenticate(await open(), target), /^235 /);
+      proxy.hold();
+      const startedAt = performance.now();
+      await fail(4, () => 'old-token');
+      assert.match(await authenticate(await open(), target), /^235 /);
+      assert.ok(performance.now() - startedAt < 4_000);
+    } finally {
+      await proxy.close();
+    }
+  });
 
   it('lets a neighbour in whose program shows the right token', async () => {
     const target = await start();

@@ -8,19 +8,19 @@ import { openPm2 } from '../../deploy/local/pm2.ts';
 import { listProcesses } from '../../deploy/local/processes.ts';
 import { waitFor } from './mail.ts';
 
-function directory(): string {
+export function installationDirectory(): string {
   const value = process.env.POSTERN_DIRECTORY;
   if (!value) throw new Error('POSTERN_DIRECTORY is not set: run the tests by bin/test');
   return value;
 }
 
 export function stackSettings(): Settings {
-  const result = readSettings({ POSTERN_DIRECTORY: directory() });
+  const result = readSettings({ POSTERN_DIRECTORY: installationDirectory() });
   if (!result.ok) throw new Error(result.problems.join('; '));
   return result.settings;
 }
 
-const pm2 = () => openPm2(locateInstallation(directory()));
+const pm2 = () => openPm2(locateInstallation(installationDirectory()));
 
 /** The pid of a process of ecosystem.config.cjs. */
 export async function findPid(name: string): Promise<number> {
