@@ -20,15 +20,18 @@ import { type ApiMetrics, addMonitoring } from './plugins/metrics.ts';
 import { requireJson } from './plugins/negotiation.ts';
 import { addOpenApi } from './plugins/openapi.ts';
 import { limitFailures } from './plugins/rate-limits.ts';
+import { addSecurityHeaders } from './plugins/security-headers.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import { apiTokenRoutes } from './routes/api-tokens.ts';
-import { auditEntryRoutes } from './routes/audit-entries.ts';
+import { auditEntryRoutes, ownAuditEntryRoutes } from './routes/audit-entries.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { cancellationRoutes } from './routes/cancellations.ts';
 import { dkimKeyRoutes } from './routes/dkim-keys.ts';
 import { domainRoutes } from './routes/domains.ts';
 import { messageSourceRoutes } from './routes/message-sources.ts';
 import { messageRoutes } from './routes/messages.ts';
+import { organizationRoutes } from './routes/organizations.ts';
+import { ownOrganizationRoutes } from './routes/own-organization.ts';
 import { sendRoutes } from './routes/send.ts';
 import { suppressionRoutes } from './routes/suppressions.ts';
 import { verificationRoutes } from './routes/verifications.ts';
@@ -43,10 +46,10 @@ import { suppressionCalls } from './rpc/suppressions.ts';
 
 /** Base64 grows by a third, its line ends and JSON's escapes by some more. */
 const BODY_BYTES_PER_MESSAGE_BYTE = 1.5;
-const REQUEST_TIMEOUT_MS = 60_000;
-const HEADERS_TIMEOUT_MS = 15_000;
 /** Longer than the idle connections of the services' clients and of a reverse proxy in front. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+/** How late a request that takes too long is noticed. */
+const TIMEOUT_CHECKS_PER_TIMEOUT = 5;
 
 export interface AppOptions extends Store {
   settings: Settings;
@@ -77,12 +80,16 @@ export async function createApp({
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: Math.ceil(settings.limits.maxMessageBytes * BODY_BYTES_PER_MESSAGE_BYTE),
     trustProxy: settings.api.trustedProxies,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: settings.api.requestTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    http: {
+      headersTimeout: settings.api.headersTimeoutMs,
+      connectionsCheckingInterval: settings.api.headersTimeoutMs / TIMEOUT_CHECKS_PER_TIMEOUT,
+    },
   });
   app.decorateRequest('domainCredential', undefined);
   app.decorateRequest('organizationCredential', undefined);
+  app.decorateRequest('operatorCredential', undefined);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
   limitBytesInFlight(app);
@@ -92,6 +99,7 @@ export async function createApp({
 
   const metrics = addMonitoring(app, { database: () => pool.query('select 1') });
   const context = { store: { pool, boss, invalidator }, settings, metrics, limiter };
+  await addSecurityHeaders(app);
   await addOpenApi(app);
   await app.register(publicRoutes(context), { prefix: '/api/v1' });
   await app.register(rpcRoutes(context));
@@ -115,7 +123,10 @@ function publicRoutes(context: Context) {
       webhookRoutes,
       webhookStateRoutes,
       webhookDeliveryRoutes,
+      ownOrganizationRoutes,
+      organizationRoutes,
       auditEntryRoutes,
+      ownAuditEntryRoutes,
     ]) {
       await app.register(routes(context));
     }

@@ -5,27 +5,28 @@
  * Tokens are printed once, here, and stored as digests. Outside production a new domain counts as verified: all mail
  * stays in the sandbox.
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { createLogger } from '../lib/log.ts';
 import { normalizeDomain } from '../lib/mail/address.ts';
 import { createInvalidator } from '../lib/rpc/invalidation.ts';
-import { createPool, inTransaction, type Store } from './database.ts';
+import { createPool, inTransaction, type Store, type Transaction } from './database.ts';
 import { createProducer } from './jobs/producer.ts';
-import { createDomainToken, createOrganizationToken } from './models/api-token.ts';
+import {
+  createDomainToken,
+  createOperatorToken,
+  createOrganizationToken,
+  listTokens,
+  revokeToken,
+} from './models/api-token.ts';
+import { consoleActor, recordChange } from './models/audit.ts';
 import { activateDkimKey, createDkimKey, generateDkimKeyPair } from './models/dkim-key.ts';
 import { createDomain, type Domain, findDomainByName } from './models/domain.ts';
 import { verifyDomain } from './models/domain-lifecycle.ts';
-import {
-  createOrganization,
-  limitOrganization,
-  resumeOrganization,
-  suspendOrganization,
-} from './models/organization.ts';
-
-/** Of an integer column. */
-const MAX_COUNT = 2_147_483_647;
+import { createOrganization } from './models/organization.ts';
+import { resealColumn } from './models/sealed.ts';
+import { sealedColumns } from './models/sealed-columns.ts';
 
 interface Session {
   store: Store;
@@ -51,37 +52,6 @@ add(
 );
 
 add(
-  program.command('suspend-organization').requiredOption('--organization <id>', 'its id', Number),
-  async ({ store }, { organization: organizationId }: { organization: number }) => {
-    const isDone = await inTransaction(store, (tx) => suspendOrganization(tx, organizationId));
-    return isDone ? { organizationId, suspended: true } : fail('there is no such organization');
-  },
-);
-
-add(
-  program.command('resume-organization').requiredOption('--organization <id>', 'its id', Number),
-  async ({ store }, { organization: organizationId }: { organization: number }) => {
-    const isDone = await inTransaction(store, (tx) => resumeOrganization(tx, organizationId));
-    return isDone ? { organizationId, suspended: false } : fail('there is no such organization');
-  },
-);
-
-add(
-  program
-    .command('limit-organization')
-    .description('how many messages a minute it may send; without a number as the settings say')
-    .requiredOption('--organization <id>', 'its id', Number)
-    .option('--messages-per-minute <number>', 'at least 1', readCount),
-  async ({ store }, options: { organization: number; messagesPerMinute?: number }) => {
-    const { organization: organizationId, messagesPerMinute = null } = options;
-    const isDone = await inTransaction(store, (tx) =>
-      limitOrganization(tx, organizationId, messagesPerMinute),
-    );
-    return isDone ? { organizationId, messagesPerMinute } : fail('there is no such organization');
-  },
-);
-
-add(
   program
     .command('create-domain')
     .requiredOption('--organization <id>', 'id of its organization', Number)
@@ -93,7 +63,13 @@ add(
     const asked = { organizationId: options.organization, name, label: options.label, isVerified };
     const keyPair = await generateDkimKeyPair();
     const result = await inTransaction(store, (tx) => createDomain(tx, asked, keyPair, settings.secrets.key));
-    return result.ok ? describeDomain(result.domain) : fail(`${name} has already been taken`);
+    return result.ok
+      ? describeDomain(result.domain)
+      : fail(
+          result.reason === 'taken'
+            ? `${name} has already been taken`
+            : 'the organization may have no more domains',
+        );
   },
 );
 
@@ -149,6 +125,51 @@ add(
   },
 );
 
+add(
+  program
+    .command('create-operator-token')
+    .description('for Postern-Operator-Token: manages all organizations')
+    .requiredOption('--name <text>', 'whose it is'),
+  async ({ store }, { name }: { name: string }) =>
+    inTransaction(store, async (tx) => {
+      const { id, token } = await createOperatorToken(tx, { name });
+      await noteOperatorToken(tx, 'created', { id, name });
+      return { tokenId: id, operatorToken: token };
+    }),
+);
+
+add(program.command('list-operator-tokens'), async ({ store }) => ({
+  operatorTokens: (await listTokens(store.pool, 'operator')).map(({ id, name, lastUsedAt }) => ({
+    tokenId: id,
+    name,
+    lastUsedAt,
+  })),
+}));
+
+add(
+  program.command('revoke-operator-token').requiredOption('--token <id>', 'its id', Number),
+  async ({ store }, { token: tokenId }: { token: number }) =>
+    inTransaction(store, async (tx) => {
+      const token = await revokeToken(tx, 'operator', tokenId);
+      if (!token) return fail('there is no such operator token');
+      await noteOperatorToken(tx, 'revoked', token);
+      return { tokenId, revoked: true };
+    }),
+);
+
+add(
+  program
+    .command('reseal')
+    .description(
+      'seals every secret with the first key of secrets.key; both keys open meanwhile. May be run again',
+    ),
+  async ({ store, settings }) => {
+    const columns = [];
+    for (const column of sealedColumns) columns.push(await resealColumn(store, column, settings.secrets.key));
+    return { columns };
+  },
+);
+
 await program.parseAsync();
 
 function add<Options extends object>(command: Command, action: Action<Options>): void {
@@ -162,6 +183,16 @@ function add<Options extends object>(command: Command, action: Action<Options>):
       process.exitCode = 1;
     }
   });
+}
+
+/** What is done here is noted as everything else; there is no token to know anybody by. */
+function noteOperatorToken(
+  tx: Transaction,
+  action: 'created' | 'revoked',
+  { id, name }: { id: number; name: string },
+): Promise<void> {
+  const change = { organizationId: null, action: `operator_token.${action}`, subject: name, subjectId: id };
+  return recordChange(tx, consoleActor, change);
 }
 
 async function withStore<T>(work: (session: Session) => Promise<T>): Promise<T> {
@@ -202,14 +233,6 @@ function describeDomain({
     dkimRecord,
     dkimVerified: dkimVerifiedAt !== null,
   };
-}
-
-function readCount(text: string): number {
-  const count = Number(text);
-  if (!Number.isInteger(count) || count < 1 || count > MAX_COUNT) {
-    throw new InvalidArgumentError(`must be a whole number from 1 to ${MAX_COUNT}`);
-  }
-  return count;
 }
 
 function fail(message: string): never {

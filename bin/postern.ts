@@ -10,12 +10,15 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { projectRoot } from '../deploy/local/installation.ts';
+import { addAuditCommand } from './commands/audit.ts';
 import { addBounceCommands } from './commands/bounce.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addDomainCommands } from './commands/domain.ts';
 import { addMessageCommands } from './commands/message.ts';
+import { addOrganizationCommands } from './commands/organization.ts';
 import { addQueueCommands } from './commands/queue.ts';
+import { addSecretsCommands } from './commands/secrets.ts';
 import { addSendCommand } from './commands/send.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addTokenCommands } from './commands/token.ts';
@@ -37,14 +40,16 @@ Examples:
   $ bin/postern send --from hello@demo.postern.test --to you@example.test --subject Hello --text "It works"
   $ bin/postern message show 1
   $ bin/postern domain add example.com
+  $ bin/postern domain verify example.com
+  $ bin/postern organization create Shop
   $ bin/postern queue summary
   $ bin/postern doctor
   $ bin/postern bounce explain --reply '550 5.1.1 User unknown'
   $ bin/postern token create --domain example.com
   $ bin/postern config check
 
-The tokens come from --token and --organization-token, or POSTERN_TOKEN and POSTERN_ORGANIZATION_TOKEN, or from
-demo.json, which bin/up wrote into the installation.`,
+The tokens come from --token, --organization-token and --operator-token, or POSTERN_TOKEN,
+POSTERN_ORGANIZATION_TOKEN and POSTERN_OPERATOR_TOKEN, or from demo.json, which bin/up wrote into the installation.`,
   );
 
 addStatusCommand(program);
@@ -53,6 +58,9 @@ addMessageCommands(program);
 addDomainCommands(program);
 addTokenCommands(program);
 addWebhookCommands(program);
+addOrganizationCommands(program);
+addAuditCommand(program);
+addSecretsCommands(program);
 addQueueCommands(program);
 addDoctorCommand(program);
 addBounceCommands(program);

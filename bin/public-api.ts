@@ -52,6 +52,7 @@ const domainSchema = Type.Object({
   dkim_selector: Type.String(),
   dkim_string: Type.String(),
   dkim_verified: Type.Boolean(),
+  advanced_verified: Type.Boolean(),
 });
 export type Domain = Static<typeof domainSchema>;
 
@@ -93,13 +94,19 @@ export interface Credentials {
   token?: string | undefined;
   /** Of an organization: domains and their tokens */
   organizationToken?: string | undefined;
+  /** Of an operator: organizations */
+  operatorToken?: string | undefined;
 }
 
 /** @param url of the api without a path, as `http://127.0.0.1:3000` */
-export function createPublicApi(url: string, { token, organizationToken }: Credentials): PublicApi {
+export function createPublicApi(
+  url: string,
+  { token, organizationToken, operatorToken }: Credentials,
+): PublicApi {
   const credentials = {
     ...(token && { 'MailPace-Server-Token': token }),
     ...(organizationToken && { 'MailPace-Organization-Token': organizationToken }),
+    ...(operatorToken && { 'Postern-Operator-Token': operatorToken }),
   };
   const call = <S extends TSchema>(schema: S, method: string, path: string, body?: object) =>
     request(schema, new URL(`/api/v1${path}`, url), { method, headers: credentials }, body);

@@ -59,7 +59,8 @@ export const settingsSchema = Type.Object(
     secrets: section({
       key: Type.String({
         default: '',
-        description: 'Master key, 32 bytes in base64; all other keys are derived from it (lib/secrets.ts)',
+        description:
+          'Master key, 32 bytes in base64; all other keys are derived from it. Two with a comma between during a rotation (docs/secrets.md): the first seals, both open',
       }),
       serviceToken: Type.String({ default: '', description: 'Bearer token of service-to-service RPC' }),
       intakePassword: Type.String({ default: '', description: 'What the worker shows to the mta intake' }),
@@ -77,6 +78,8 @@ export const settingsSchema = Type.Object(
         default: [],
         description: 'Addresses or networks whose X-Forwarded-For is believed: your reverse proxies (AP-4)',
       }),
+      headersTimeoutMs: positive(15_000, 'Longest wait for the header of a request (AP-2)'),
+      requestTimeoutMs: positive(60_000, 'Longest wait for a whole request (AP-2)'),
     }),
 
     worker: section({

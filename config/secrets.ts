@@ -6,9 +6,10 @@ const MIN_TOKEN_CHARACTERS = 24;
 
 export function findSecretProblems({ secrets, environment, gateway }: Settings): string[] {
   const problems: string[] = [];
-  if (Buffer.from(secrets.key, 'base64').length !== MASTER_KEY_BYTES) {
+  const keys = secrets.key.split(',');
+  if (keys.length > 2 || keys.some((key) => Buffer.from(key, 'base64').length !== MASTER_KEY_BYTES)) {
     problems.push(
-      `secrets.key: must be ${MASTER_KEY_BYTES} bytes in base64 (openssl rand -base64 ${MASTER_KEY_BYTES})`,
+      `secrets.key: must be ${MASTER_KEY_BYTES} bytes in base64 (openssl rand -base64 ${MASTER_KEY_BYTES}), or two such keys with a comma between during a rotation`,
     );
   }
   for (const name of ['serviceToken', 'intakePassword'] as const) {

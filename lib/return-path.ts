@@ -5,6 +5,7 @@
  * It is checked without a look-up; a token that was made up or altered says nothing (AD-11).
  */
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
+import { currentKey, keysIn } from './secrets.ts';
 
 const PREFIX = 'bounces+';
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'; // RFC 4648 section 6, lower case
@@ -28,7 +29,7 @@ export function createReturnPath(
   const payload = Buffer.alloc(ID_BYTES + RECIPIENT_BYTES);
   payload.writeUIntBE(messageId, 0, ID_BYTES);
   digestBytes(recipient).copy(payload, ID_BYTES);
-  return `${PREFIX}${encodeBase32(Buffer.concat([payload, sign(payload, key)]))}@${domain}`;
+  return `${PREFIX}${encodeBase32(Buffer.concat([payload, sign(payload, currentKey(key))]))}@${domain}`;
 }
 
 /** What the address was made from, or undefined when it is none of ours. */
@@ -38,7 +39,8 @@ export function readReturnPath(address: string, key: Buffer): ReturnPath | undef
   const token = decodeBase32(localPart.slice(PREFIX.length));
   if (!token) return undefined;
   const payload = token.subarray(0, ID_BYTES + RECIPIENT_BYTES);
-  if (!timingSafeEqual(token.subarray(ID_BYTES + RECIPIENT_BYTES), sign(payload, key))) return undefined;
+  const mac = token.subarray(ID_BYTES + RECIPIENT_BYTES);
+  if (!keysIn(key).some((one) => timingSafeEqual(mac, sign(payload, one)))) return undefined;
   return {
     messageId: payload.readUIntBE(0, ID_BYTES),
     recipientDigest: payload.subarray(ID_BYTES).toString('hex'),

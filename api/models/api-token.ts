@@ -45,6 +45,9 @@ export interface OrganizationCredential extends TokenRule {
   organizationId: number;
 }
 
+/** An operator's token: may manage all organizations. */
+export type OperatorCredential = TokenRule;
+
 const columns = `
   id, name, scopes,
   allowed_networks as "allowedNetworks",
@@ -73,6 +76,13 @@ export async function createOrganizationToken(
   { organizationId, ...terms }: { organizationId: number } & TokenTerms,
 ): Promise<ApiToken & { token: string }> {
   return insertToken(db, 'organization', organizationId, null, terms);
+}
+
+export async function createOperatorToken(
+  db: Queryable,
+  terms: TokenTerms,
+): Promise<ApiToken & { token: string }> {
+  return insertToken(db, 'operator', null, null, terms);
 }
 
 /** By the digest of the token, or by the token's id. Undefined: unknown, revoked or expired. */
@@ -129,6 +139,19 @@ export async function findOrganizationCredential(
   return rows[0];
 }
 
+export async function findOperatorCredential(
+  db: Queryable,
+  digest: string,
+): Promise<OperatorCredential | undefined> {
+  const { rows } = await db.query<OperatorCredential>(
+    `select ${ruleColumns}
+       from api_tokens token
+      where token.digest = $1 and token.kind = 'operator' and ${isAlive}`,
+    [digest],
+  );
+  return rows[0];
+}
+
 /** Why this credential may not send at the moment, in the contract's words (1.3); null when it may. */
 export function refusalOf({ isSuspended, isVerified }: DomainCredential): string | null {
   if (isSuspended) return 'This organization is unable to send emails. Please contact support';
@@ -136,8 +159,8 @@ export function refusalOf({ isSuspended, isVerified }: DomainCredential): string
   return null;
 }
 
-/** Whose tokens: a domain's, or an organization's own. */
-export type TokenOwner = { domainId: number } | { organizationId: number };
+/** Whose tokens: a domain's, an organization's own, or the operators'. */
+export type TokenOwner = { domainId: number } | { organizationId: number } | 'operator';
 
 /** The tokens that are not revoked, oldest first. */
 export async function listTokens(db: Queryable, owner: TokenOwner): Promise<ApiToken[]> {
@@ -213,15 +236,16 @@ export async function revokeToken(
 }
 
 /** `condition` takes one value, $1. */
-function ownedBy(owner: TokenOwner): { condition: string; values: number[] } {
+function ownedBy(owner: TokenOwner): { condition: string; values: (number | string)[] } {
+  if (owner === 'operator') return { condition: 'kind = $1', values: ['operator'] };
   if ('domainId' in owner) return { condition: 'domain_id = $1', values: [owner.domainId] };
   return { condition: "kind = 'organization' and organization_id = $1", values: [owner.organizationId] };
 }
 
 async function insertToken(
   db: Queryable,
-  kind: 'domain' | 'organization',
-  organizationId: number,
+  kind: 'domain' | 'organization' | 'operator',
+  organizationId: number | null,
   domainId: number | null,
   { name = '', scopes = null, allowedNetworks = [], expiresAt = null }: TokenTerms,
 ): Promise<ApiToken & { token: string }> {

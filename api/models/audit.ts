@@ -5,7 +5,7 @@
 import type { Queryable } from '../database.ts';
 
 /** The kind of token that was shown; `console`: somebody on the server itself */
-export const actorKinds = ['domain', 'organization', 'console'] as const;
+export const actorKinds = ['domain', 'organization', 'operator', 'console'] as const;
 
 export interface Actor {
   kind: (typeof actorKinds)[number];
@@ -19,8 +19,8 @@ export interface Actor {
 export const consoleActor: Actor = { kind: 'console', tokenId: null, requestId: null, address: null };
 
 export interface Change {
-  /** Whose log it stands in */
-  organizationId: number;
+  /** Whose log it stands in; null: the operators' alone */
+  organizationId: number | null;
   /** Dotted, past tense: `domain.created` */
   action: string;
   /** What a person calls the thing: a domain's name, a token's, an organization's */
@@ -39,6 +39,14 @@ export interface AuditEntry extends Change {
   requestId: string | null;
   address: string | null;
   createdAt: Date;
+}
+
+export interface AuditQuery {
+  /** Undefined: of all organizations, and what belongs to none */
+  organizationId: number | undefined;
+  /** Only entries older than this id */
+  before?: number | undefined;
+  limit: number;
 }
 
 /** @param tx the transaction of the change */
@@ -61,13 +69,10 @@ export async function recordChange(tx: Queryable, actor: Actor, change: Change):
   );
 }
 
-/**
- * An organization's, newest first.
- * @param before only entries older than this id
- */
+/** Newest first. */
 export async function listAuditEntries(
   db: Queryable,
-  { organizationId, before, limit }: { organizationId: number; before?: number; limit: number },
+  { organizationId, before, limit }: AuditQuery,
 ): Promise<AuditEntry[]> {
   const { rows } = await db.query<AuditEntry>(
     `select entry.id,
@@ -84,11 +89,11 @@ export async function listAuditEntries(
             entry.created_at      as "createdAt"
        from audit_entries entry
        left join api_tokens token on token.id = entry.actor_token_id
-      where entry.organization_id = $1
+      where ($1::bigint is null or entry.organization_id = $1)
         and ($2::bigint is null or entry.id < $2)
       order by entry.id desc
       limit $3`,
-    [organizationId, before ?? null, limit],
+    [organizationId ?? null, before ?? null, limit],
   );
   return rows;
 }

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { type DkimKey, findDkimKeys, findDkimRecord } from '../../lib/rpc/contracts/dkim-keys.ts';
 import { deriveKey, seal, unseal } from '../../lib/secrets.ts';
 import type { Queryable, Transaction } from '../database.ts';
+import type { SealedColumn } from './sealed.ts';
 
 /** RFC 8301 3.2 */
 const RSA_BITS = 2048;
@@ -213,6 +214,22 @@ export async function renameDkimKeys(
   }
   for (const known of [name, newName]) await tx.invalidate(findDkimKeys, { name: known });
 }
+
+/** For api/models/sealed.ts. A rename takes the domain's row: it comes before or after, never between. */
+export const sealedDkimKeys: SealedColumn = {
+  table: 'dkim_keys',
+  column: 'private_key_sealed',
+  select: `
+    select key.id, key.private_key_sealed as sealed, key.selector, domain.name
+      from dkim_keys key
+      join domains domain on domain.id = key.domain_id
+     where key.id > $1
+     order by key.id
+     limit $2
+       for update of key
+       for share of domain`,
+  contextOf: ({ name, selector }) => sealContext(String(name), String(selector)),
+};
 
 function sealContext(domain: string, selector: string): string {
   return `dkim_keys/${domain}/${selector}`;

@@ -3,6 +3,7 @@ import { findDkimKeys } from '../../lib/rpc/contracts/dkim-keys.ts';
 import type { Queryable, Transaction } from '../database.ts';
 import { activateDkimKey, createDkimKey, type KeyPair, renameDkimKeys } from './dkim-key.ts';
 import { countMailUnderWay, forgetCredentials } from './domain-lifecycle.ts';
+import { mayAddDomain } from './organization.ts';
 import { ensureWebhookKey } from './webhook-key.ts';
 
 export interface Domain {
@@ -29,7 +30,7 @@ export interface NewDomain {
   isVerified: boolean;
 }
 
-export type CreateDomainResult = { ok: true; domain: Domain } | { ok: false; reason: 'taken' };
+export type CreateDomainResult = { ok: true; domain: Domain } | { ok: false; reason: 'taken' | 'too_many' };
 
 const selectDomain = `
   select domain.id,
@@ -76,6 +77,7 @@ export async function createDomain(
   keyPair: KeyPair,
   masterKey: string,
 ): Promise<CreateDomainResult> {
+  if (!(await mayAddDomain(tx, organizationId))) return { ok: false, reason: 'too_many' };
   const { rows } = await tx.query<{ id: number }>(
     `insert into domains (organization_id, name, label, dkim_verified_at)
           values ($1, $2, $3, case when $4::boolean then now() end)

@@ -1,14 +1,35 @@
+/** Organizations: our customers, their limits, and whether they may send. */
 import { findCredential } from '../../lib/rpc/contracts/credentials.ts';
 import type { Queryable, Transaction } from '../database.ts';
 
-export interface Organization {
+export interface OrganizationTerms {
+  /** Messages older than that are removed. */
+  retentionDays: number;
+  /** Null: no limit */
+  maxDomains: number | null;
+  /** Null: as the settings say */
+  messagesPerMinute: number | null;
+}
+
+export interface Organization extends OrganizationTerms {
   id: number;
   name: string;
   suspendedAt: Date | null;
   createdAt: Date;
 }
 
-const columns = 'id, name, suspended_at as "suspendedAt", created_at as "createdAt"';
+/** What is not named stays as it is, or as the database has it by default. */
+export type OrganizationChanges = {
+  [Key in keyof OrganizationTerms | 'name']?: Organization[Key] | undefined;
+};
+
+const columns = `
+  id, name,
+  suspended_at        as "suspendedAt",
+  retention_days      as "retentionDays",
+  max_domains         as "maxDomains",
+  messages_per_minute as "messagesPerMinute",
+  created_at          as "createdAt"`;
 
 /** @param name 1 to 200 characters */
 export async function createOrganization(db: Queryable, name: string): Promise<Organization> {
@@ -21,35 +42,80 @@ export async function createOrganization(db: Queryable, name: string): Promise<O
   return organization;
 }
 
-/** No message of it is taken any more, by any service; what was accepted before goes out. False: there is none. */
-export async function suspendOrganization(tx: Transaction, id: number): Promise<boolean> {
-  const { rowCount } = await tx.query(
-    'update organizations set suspended_at = coalesce(suspended_at, now()) where id = $1',
+export async function findOrganization(db: Queryable, id: number): Promise<Organization | undefined> {
+  const { rows } = await db.query<Organization>(`select ${columns} from organizations where id = $1`, [id]);
+  return rows[0];
+}
+
+/** Newest first. @param before only those older than this id */
+export async function listOrganizations(
+  db: Queryable,
+  { before, limit }: { before: number | undefined; limit: number },
+): Promise<Organization[]> {
+  const { rows } = await db.query<Organization>(
+    `select ${columns} from organizations where $1::bigint is null or id < $1 order by id desc limit $2`,
+    [before ?? null, limit],
+  );
+  return rows;
+}
+
+/** Undefined: there is none. */
+export async function updateOrganization(
+  tx: Transaction,
+  id: number,
+  { name, retentionDays, maxDomains, messagesPerMinute }: OrganizationChanges,
+): Promise<Organization | undefined> {
+  const { rows } = await tx.query<Organization>(
+    `update organizations
+        set name                = coalesce($2, name),
+            retention_days      = coalesce($3, retention_days),
+            max_domains         = case when $4::boolean then $5 else max_domains end,
+            messages_per_minute = case when $6::boolean then $7 else messages_per_minute end
+      where id = $1
+  returning ${columns}`,
+    [
+      ...[id, name ?? null, retentionDays ?? null],
+      ...[maxDomains !== undefined, maxDomains ?? null],
+      ...[messagesPerMinute !== undefined, messagesPerMinute ?? null],
+    ],
+  );
+  if (messagesPerMinute !== undefined) await forgetCredentials(tx, id);
+  return rows[0];
+}
+
+/** No message of it is taken any more, by any service; what was accepted before goes out. Undefined: there is none. */
+export async function suspendOrganization(tx: Transaction, id: number): Promise<Organization | undefined> {
+  const { rows } = await tx.query<Organization>(
+    `update organizations set suspended_at = coalesce(suspended_at, now()) where id = $1 returning ${columns}`,
     [id],
   );
   await forgetCredentials(tx, id);
-  return rowCount === 1;
+  return rows[0];
 }
 
-/** Takes a suspension back. False: there is no such organization. */
-export async function resumeOrganization(tx: Transaction, id: number): Promise<boolean> {
-  const { rowCount } = await tx.query('update organizations set suspended_at = null where id = $1', [id]);
+/** Takes a suspension back. Undefined: there is no such organization. */
+export async function resumeOrganization(tx: Transaction, id: number): Promise<Organization | undefined> {
+  const { rows } = await tx.query<Organization>(
+    `update organizations set suspended_at = null where id = $1 returning ${columns}`,
+    [id],
+  );
   await forgetCredentials(tx, id);
-  return rowCount === 1;
+  return rows[0];
 }
 
-/** Of its messages a minute; null: what the settings say. False: there is no such organization. */
-export async function limitOrganization(
-  tx: Transaction,
-  id: number,
-  messagesPerMinute: number | null,
-): Promise<boolean> {
-  const { rowCount } = await tx.query('update organizations set messages_per_minute = $2 where id = $1', [
-    id,
-    messagesPerMinute,
-  ]);
-  await forgetCredentials(tx, id);
-  return rowCount === 1;
+/** Whether it may have one more. Locks its row, so that of two that ask at the same time one waits. */
+export async function mayAddDomain(tx: Transaction, organizationId: number): Promise<boolean> {
+  const { rows } = await tx.query<{ maxDomains: number | null }>(
+    'select max_domains as "maxDomains" from organizations where id = $1 for no key update',
+    [organizationId],
+  );
+  const limit = rows[0]?.maxDomains ?? null;
+  if (limit === null) return true;
+  const { rows: counts } = await tx.query<{ count: number }>(
+    'select count(*) from domains where organization_id = $1 and deleted_at is null',
+    [organizationId],
+  );
+  return (counts[0]?.count ?? 0) < limit;
 }
 
 async function forgetCredentials(tx: Transaction, organizationId: number): Promise<void> {

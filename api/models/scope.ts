@@ -1,6 +1,6 @@
 /**
  * What a token may do, area by area. A token without scopes may do all that its kind can: a domain's token sends and
- * reads, an organization's manages. Scopes only take away.
+ * reads, an organization's manages, an operator's manages organizations. Scopes only take away.
  */
 
 /** The resources of the public API whose routes are named after them. */
@@ -10,6 +10,8 @@ export const areas = [
   'suppressions',
   'domains',
   'api_tokens',
+  'organization',
+  'organizations',
   'audit_entries',
 ] as const;
 

@@ -5,6 +5,7 @@
 import { deriveKey, seal, unseal } from '../../lib/secrets.ts';
 import type { Queryable } from '../database.ts';
 import { generateWebhookKeyPair } from '../webhooks/signature.ts';
+import type { SealedColumn } from './sealed.ts';
 
 export interface WebhookKey {
   id: number;
@@ -98,6 +99,20 @@ async function insertKey(tx: Queryable, domainId: number, masterKey: string): Pr
 async function lockDomain(tx: Queryable, domainId: number): Promise<void> {
   await tx.query('select id from domains where id = $1 for no key update', [domainId]);
 }
+
+/** For api/models/sealed.ts; those that are retired too. */
+export const sealedWebhookKeys: SealedColumn = {
+  table: 'webhook_keys',
+  column: 'private_key_sealed',
+  select: `
+    select id, private_key_sealed as sealed, domain_id as "domainId", public_key as "publicKey"
+      from webhook_keys
+     where id > $1
+     order by id
+     limit $2
+       for update`,
+  contextOf: ({ domainId, publicKey }) => sealContext(Number(domainId), String(publicKey)),
+};
 
 function sealContext(domainId: number, publicKey: string): string {
   return `webhook_keys/${domainId}/${publicKey}`;

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { deriveKey, seal, unseal } from '../../lib/secrets.ts';
 import type { Queryable } from '../database.ts';
+import type { SealedColumn } from './sealed.ts';
 import { ensureWebhookKey } from './webhook-key.ts';
 
 export const webhookEvents = [
@@ -201,6 +202,27 @@ export function unsealSecret(sealed: Buffer, domainId: number, masterKey: string
 
 function sealSecret(secret: Buffer, domainId: number, masterKey: string): Buffer {
   return seal(deriveKey(masterKey, 'database'), secret, sealContext(domainId));
+}
+
+/**
+ * For api/models/sealed.ts; those of deleted endpoints too. In this order: a rotation of a secret moves it from the first
+ * column to the second.
+ */
+export const sealedWebhookSecrets = [sealedSecret('secret_sealed'), sealedSecret('old_secret_sealed')];
+
+function sealedSecret(column: 'secret_sealed' | 'old_secret_sealed'): SealedColumn {
+  return {
+    table: 'webhooks',
+    column,
+    select: `
+      select id, ${column} as sealed, domain_id as "domainId"
+        from webhooks
+       where id > $1 and ${column} is not null
+       order by id
+       limit $2
+         for update`,
+    contextOf: ({ domainId }) => sealContext(Number(domainId)),
+  };
 }
 
 function sealContext(domainId: number): string {

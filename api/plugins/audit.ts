@@ -22,7 +22,15 @@ export function change<T>(
 }
 
 export function actorOf(request: FastifyRequest): Actor {
-  const { organizationCredential, domainCredential, id: requestId, ip: address } = request;
+  const {
+    operatorCredential,
+    organizationCredential,
+    domainCredential,
+    id: requestId,
+    ip: address,
+  } = request;
+  if (operatorCredential)
+    return { kind: 'operator', tokenId: operatorCredential.tokenId, requestId, address };
   if (organizationCredential)
     return { kind: 'organization', tokenId: organizationCredential.tokenId, requestId, address };
   if (domainCredential) return { kind: 'domain', tokenId: domainCredential.tokenId, requestId, address };

@@ -10,7 +10,9 @@ import type { Pool } from '../database.ts';
 import {
   type DomainCredential,
   findDomainCredential,
+  findOperatorCredential,
   findOrganizationCredential,
+  type OperatorCredential,
   type OrganizationCredential,
   refusalOf,
   type TokenRule,
@@ -22,6 +24,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     domainCredential: DomainCredential | undefined;
     organizationCredential: OrganizationCredential | undefined;
+    operatorCredential: OperatorCredential | undefined;
   }
 }
 
@@ -60,6 +63,21 @@ export function authenticateOrganization(pool: Pool) {
     const credential = await findOrganizationCredential(pool, digestToken(token));
     if (!credential) return reply.code(401).send({ error: 'Invalid Organization API Token' });
     request.organizationCredential = credential;
+    return admit(request, reply, credential, noteUse);
+  };
+}
+
+/** As authenticateOrganization. Operators see all organizations. */
+export function authenticateOperator(pool: Pool) {
+  const noteUse = createUseNote(pool);
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<Answer> => {
+    const token = request.headers['postern-operator-token'];
+    if (typeof token !== 'string' || token === '') {
+      return reply.code(401).send({ error: 'Missing Operator Token' });
+    }
+    const credential = await findOperatorCredential(pool, digestToken(token));
+    if (!credential) return reply.code(401).send({ error: 'Invalid Operator Token' });
+    request.operatorCredential = credential;
     return admit(request, reply, credential, noteUse);
   };
 }

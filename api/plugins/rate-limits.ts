@@ -35,7 +35,8 @@ export function limitFailures(app: FastifyInstance, limiter: RateLimiter, { limi
 /** No such route, or a token that is missing or not known: 401, and 400 where the contract has that. */
 function hasFailed(request: FastifyRequest, { statusCode }: FastifyReply): boolean {
   if (request.is404) return statusCode === 404;
-  const isKnown = request.domainCredential || request.organizationCredential;
+  const { domainCredential, organizationCredential, operatorCredential } = request;
+  const isKnown = domainCredential || organizationCredential || operatorCredential;
   return !isKnown && (statusCode === 401 || (statusCode === 400 && request.url.startsWith('/api/')));
 }
 

@@ -26,6 +26,7 @@ import { readId } from './id.ts';
 
 const INVALID_URL = { errors: { url: ['is invalid'] } };
 const TAKEN = { errors: { url: ['has already been taken'] } };
+const TOO_MANY = { errors: { domain: ['exceeds the number of domains the organization may have'] } };
 const UNDER_WAY = { errors: { url: ['cannot be changed while mail of the domain is under way'] } };
 
 export function domainRoutes({ store, settings }: Context): FastifyPluginAsyncTypebox {
@@ -55,7 +56,8 @@ export function domainRoutes({ store, settings }: Context): FastifyPluginAsyncTy
         (tx) => createDomain(tx, asked, keyPair, settings.secrets.key),
         (created) => (created.ok ? describe('created', created.domain) : undefined),
       );
-      return result.ok ? reply.code(201).send(toDomain(result.domain)) : reply.code(422).send(TAKEN);
+      if (result.ok) return reply.code(201).send(toDomain(result.domain));
+      return reply.code(422).send(result.reason === 'taken' ? TAKEN : TOO_MANY);
     });
 
     app.patch('/domains/:id', { schema: updateDomainSchema }, async (request, reply) => {

@@ -4,6 +4,7 @@ import { managementFailures, moment, nullable } from './replies.ts';
 
 const auditEntrySchema = Type.Object({
   id: Type.Integer(),
+  organization_id: nullable(Type.Integer({ description: 'null: it is about no organization' })),
   actor: Type.Object({
     kind: Type.Enum(actorKinds),
     token_id: nullable(Type.Integer()),
@@ -19,12 +20,25 @@ const auditEntrySchema = Type.Object({
 });
 export type AuditEntryBody = Static<typeof auditEntrySchema>;
 
+const page = {
+  limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
+  before: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Older than this id' }),
+  ),
+};
+
+/** An organization's own. */
+export const listOwnAuditEntriesSchema = {
+  operationId: 'listOwnAuditEntries',
+  querystring: Type.Object(page),
+  response: { 200: Type.Array(auditEntrySchema), ...managementFailures },
+};
+
+/** All, for operators. */
 export const listAuditEntriesSchema = {
   querystring: Type.Object({
-    limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
-    before: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Older than this id' }),
-    ),
+    ...page,
+    organization_id: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
   }),
   response: { 200: Type.Array(auditEntrySchema), ...managementFailures },
 };

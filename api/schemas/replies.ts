@@ -9,6 +9,16 @@ export const errorsSchema = Type.Object({
 
 export const anyErrorSchema = Type.Union([errorSchema, errorsSchema]);
 
+/** What any public route may answer before it is asked, or because it could not answer. */
+export const commonReplies = {
+  400: anyErrorSchema,
+  406: errorSchema,
+  413: errorSchema,
+  429: errorSchema,
+  500: Type.Null({ description: 'Something is wrong with us; the log has it under the X-Request-Id' }),
+  503: errorSchema,
+};
+
 /**
  * Of the routes that manage: 401 is a token that is missing, wrong, revoked or expired, 403 one that is not for this
  * route or this client; 404 is another's thing too.

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
 import { readSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
@@ -17,6 +17,7 @@ interface GlobalOptions {
   json?: boolean;
   token?: string;
   organizationToken?: string;
+  operatorToken?: string;
 }
 
 /** Shown without a stack; `hint` says what to do next. */
@@ -38,6 +39,8 @@ export interface CommandContext {
   domainApi(): PublicApi;
   /** Asks with an organization's token. */
   organizationApi(): PublicApi;
+  /** Asks with an operator's token. */
+  operatorApi(): PublicApi;
   /** Text for people, or with --json the value. */
   print(value: unknown, text: string): void;
 }
@@ -91,9 +94,14 @@ function createContext(options: GlobalOptions): CommandContext {
         options.organizationToken ??
         process.env.POSTERN_ORGANIZATION_TOKEN ??
         readDemo(directory).organizationToken;
-      return createPublicApi(apiUrl(), {
-        organizationToken: require(token, '--organization-token', 'POSTERN_ORGANIZATION_TOKEN'),
-      });
+      const organizationToken = require(token, '--organization-token', 'POSTERN_ORGANIZATION_TOKEN');
+      return createPublicApi(apiUrl(), { organizationToken });
+    },
+    operatorApi() {
+      const token =
+        options.operatorToken ?? process.env.POSTERN_OPERATOR_TOKEN ?? readDemo(directory).operatorToken;
+      const operatorToken = require(token, '--operator-token', 'POSTERN_OPERATOR_TOKEN');
+      return createPublicApi(apiUrl(), { operatorToken });
     },
     print(value, text) {
       console.log(options.json ? JSON.stringify(value) : text);
@@ -109,9 +117,13 @@ function require(token: string | undefined, option: string, variable: string): s
   );
 }
 
-const demoSchema = Type.Object({ token: Type.String(), organizationToken: Type.String() });
+const demoSchema = Type.Object({
+  token: Type.String(),
+  organizationToken: Type.String(),
+  operatorToken: Type.Optional(Type.String()),
+});
 
-function readDemo(directory: string): { token?: string; organizationToken?: string } {
+function readDemo(directory: string): Partial<Static<typeof demoSchema>> {
   const file = locateInstallation(directory).demoFile;
   if (!existsSync(file)) return {};
   const demo: unknown = JSON.parse(readFileSync(file, 'utf8'));

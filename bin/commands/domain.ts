@@ -1,26 +1,131 @@
+/** bin/postern domain: what an organization sends from, and what the DNS says about it. */
 import type { Command } from 'commander';
+import Type from 'typebox';
 import type { Settings } from '../../config/schema.ts';
-import type { Domain } from '../public-api.ts';
-import { runCommand, unwrap } from './context.ts';
+import {
+  type DkimKeyView,
+  dkimKeySchema,
+  dnsRecordSchema,
+  formatDomains,
+  formatRecord,
+  formatRecords,
+  verificationSchema,
+} from '../domain-text.ts';
+import type { Domain, PublicApi } from '../public-api.ts';
+import { type CommandContext, runCommand, unwrap } from './context.ts';
+import { findOwnDomain } from './own-domain.ts';
+
+type Print = CommandContext['print'];
 
 export function addDomainCommands(program: Command): void {
-  const domain = program.command('domain').description('The domains of an organization');
-  domain
-    .command('add')
-    .description('Adds a domain with DKIM keys of its own, and says which DNS records it needs')
-    .argument('<name>', 'as example.com')
-    .option('--organization-token <token>', "the organization's API token")
-    .addHelpText('after', '\nExample:\n  $ bin/postern domain add example.com')
-    .action((name: string, _options, command: Command) =>
-      runCommand(command, async ({ organizationApi, print, settings }) => {
-        const added = unwrap(await organizationApi().createDomain(name));
-        const records = listRecords(added, settings());
-        print({ ...added, records }, format(added, records));
-      }),
+  const domain = program
+    .command('domain')
+    .description('The domains of an organization')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ bin/postern domain add example.com
+  $ bin/postern domain verify example.com
+  $ bin/postern domain rotate example.com`,
     );
+  addAdding(domain);
+  withToken(domain.command('list').description('All of them')).action((_options, command: Command) =>
+    runCommand(command, async ({ organizationApi, print }) => {
+      const domains = unwrap(await organizationApi().listDomains());
+      print(domains, formatDomains(domains));
+    }),
+  );
+  addForOne(domain, 'show', 'One domain, and what the DNS has of its records', showDomain);
+  addForOne(domain, 'verify', 'Looks its records up; from DKIM on it may send', verifyDomain);
+  addForOne(
+    domain,
+    'rotate',
+    'Makes the next DKIM key; run again when its record is published, it takes the place of the one before',
+    rotateKey,
+  );
 }
 
-interface DnsRecord {
+function addForOne(
+  domain: Command,
+  name: string,
+  description: string,
+  work: (api: PublicApi, domain: Domain, print: Print) => Promise<void>,
+): void {
+  withToken(domain.command(name).description(description).argument('<name>', 'as example.com')).action(
+    (given: string, _options, command: Command) =>
+      runCommand(command, async ({ organizationApi, print }) => {
+        const api = organizationApi();
+        await work(api, await findOwnDomain(api, given), print);
+      }),
+  );
+}
+
+async function showDomain(api: PublicApi, domain: Domain, print: Print): Promise<void> {
+  const records = await listRecords(api, domain);
+  print({ ...domain, records }, `${formatDomains([domain])}\n\n${formatRecords(records)}`);
+}
+
+async function verifyDomain(api: PublicApi, domain: Domain, print: Print): Promise<void> {
+  const path = `/domains/${domain.id}/verify`;
+  const verification = unwrap(await api.call(verificationSchema, 'POST', path));
+  const records = await listRecords(api, domain);
+  const may = verification.dkim_verified ? 'may send' : 'may not send yet';
+  print({ ...verification, records }, `${domain.url} ${may}.\n\n${formatRecords(records)}`);
+  if (!verification.dkim_verified) process.exitCode = 1;
+}
+
+/** Whatever was done of it before, it goes on from there. */
+async function rotateKey(api: PublicApi, { id, url }: Domain, print: Print): Promise<void> {
+  const path = `/domains/${id}/dkim_keys`;
+  const keys = unwrap(await api.call(Type.Array(dkimKeySchema), 'GET', path));
+  const waiting = keys.find(({ state }) => state === 'pending');
+  const next = waiting ?? unwrap(await api.call(dkimKeySchema, 'POST', path));
+  const selector = encodeURIComponent(next.dkim_selector);
+  const activated = await api.call(dkimKeySchema, 'PUT', `${path}/${selector}/activation`);
+  if (activated.ok || activated.code !== 422) {
+    const key = unwrap(activated);
+    const advice = 'Leave the record of the key before in the DNS for five days: mail under way needs it.';
+    print(key, `${url} signs with ${key.dkim_selector} from now on.\n${advice}`);
+    return;
+  }
+  print({ ...next, problem: activated.reason }, explainWaiting(url, next, activated.reason));
+}
+
+function explainWaiting(url: string, key: DkimKeyView, problem: string): string {
+  const name = `${key.dkim_selector}._domainkey.${url}`;
+  return [
+    `The next key of ${url} is ${key.dkim_selector}; it does not sign yet: ${problem}.`,
+    'Publish this record, and leave the one there is:',
+    `\n  ${formatRecord({ name, type: 'TXT', value: key.dkim_string })}\n`,
+    `Then run it again: bin/postern domain rotate ${url}`,
+  ].join('\n');
+}
+
+async function listRecords(api: PublicApi, { id }: Domain) {
+  return unwrap(await api.call(Type.Array(dnsRecordSchema), 'GET', `/domains/${id}/dns_records`));
+}
+
+function addAdding(domain: Command): void {
+  withToken(
+    domain
+      .command('add')
+      .description('Adds a domain with DKIM keys of its own, and says which DNS records it needs')
+      .argument('<name>', 'as example.com'),
+  ).action((name: string, _options, command: Command) =>
+    runCommand(command, async ({ organizationApi, print, settings }) => {
+      const added = unwrap(await organizationApi().createDomain(name));
+      const records = recordsOf(added, settings());
+      print({ ...added, records }, explainAdded(added, records));
+    }),
+  );
+}
+
+function withToken(command: Command): Command {
+  return command.option('--organization-token <token>', "the organization's API token");
+}
+
+interface NeededRecord {
   name: string;
   type: 'TXT';
   value: string;
@@ -28,7 +133,7 @@ interface DnsRecord {
 }
 
 /** SPF speaks of the envelope sender, which is in the return path's domain: the domain itself needs none for us. */
-function listRecords({ url, dkim_selector, dkim_string }: Domain, { mta }: Settings): DnsRecord[] {
+function recordsOf({ url, dkim_selector, dkim_string }: Domain, { mta }: Settings): NeededRecord[] {
   return [
     {
       name: `${dkim_selector}._domainkey.${url}`,
@@ -45,17 +150,11 @@ function listRecords({ url, dkim_selector, dkim_string }: Domain, { mta }: Setti
   ];
 }
 
-function format({ id, url }: Domain, records: DnsRecord[]): string {
+function explainAdded({ id, url }: Domain, records: NeededRecord[]): string {
   return [
     `Domain ${url} is added (${id}). Set these DNS records:`,
-    ...records.map(
-      ({ name, type, value, purpose }) => `\n  ; ${purpose}\n  ${name}. IN ${type} ${quote(value)}`,
-    ),
-    `\nThen make a token: bin/postern token create --domain ${url}`,
+    ...records.map((record) => `\n  ; ${record.purpose}\n  ${formatRecord(record)}`),
+    `\nThen look whether they are there: bin/postern domain verify ${url}`,
+    `and make a token: bin/postern token create --domain ${url}`,
   ].join('\n');
-}
-
-/** A string of a TXT record holds 255 bytes (RFC 1035 3.3): longer values are several strings. */
-function quote(value: string): string {
-  return (value.match(/.{1,255}/g) ?? []).map((part) => `"${part}"`).join(' ');
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { CommandFailure, runCommand, unwrap } from './context.ts';
+import { runCommand, unwrap } from './context.ts';
+import { findOwnDomain } from './own-domain.ts';
 
 export function addTokenCommands(program: Command): void {
   const token = program.command('token').description('The API tokens of a domain');
@@ -13,15 +14,7 @@ export function addTokenCommands(program: Command): void {
     .action((options: { domain: string; name: string }, command: Command) =>
       runCommand(command, async ({ organizationApi, print }) => {
         const api = organizationApi();
-        const domains = unwrap(await api.listDomains());
-        const domain = domains.find(({ url }) => url === options.domain.toLowerCase());
-        if (!domain) {
-          const known = domains.map(({ url }) => url).join(', ') || 'none';
-          throw new CommandFailure(
-            `the organization has no domain ${options.domain}`,
-            `It has: ${known}. bin/postern domain add ${options.domain} adds it.`,
-          );
-        }
+        const domain = await findOwnDomain(api, options.domain);
         const created = unwrap(await api.createToken(domain.id, options.name));
         print(created, `Token ${created.id} of ${domain.url}, shown only now:\n\n  ${created.token}\n`);
       }),

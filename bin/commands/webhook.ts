@@ -11,7 +11,8 @@ import {
   webhookSchema,
   webhookWithSecretSchema,
 } from '../webhook-text.ts';
-import { CommandFailure, runCommand, unwrap } from './context.ts';
+import { runCommand, unwrap } from './context.ts';
+import { findOwnDomain } from './own-domain.ts';
 
 const DEFAULT_EVENTS = ['email.queued', 'email.delivered', 'email.deferred', 'email.bounced', 'email.spam'];
 
@@ -204,12 +205,7 @@ function overlap(command: Command): Command {
 function withDomain(command: Command, { domain: name }: DomainOptions, work: Work): Promise<void> {
   return runCommand(command, async ({ organizationApi, print }) => {
     const api = organizationApi();
-    const domains = unwrap(await api.listDomains());
-    const domain = domains.find(({ url }) => url === name.toLowerCase());
-    if (!domain) {
-      const known = domains.map(({ url }) => url).join(', ') || 'none';
-      throw new CommandFailure(`the organization has no domain ${name}`, `It has: ${known}.`);
-    }
-    await work(api, `/domains/${domain.id}`, print);
+    const { id } = await findOwnDomain(api, name);
+    await work(api, `/domains/${id}`, print);
   });
 }

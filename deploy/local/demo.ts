@@ -19,6 +19,8 @@ const demoSchema = Type.Object({
   organizationToken: Type.String(),
   domain: Type.String(),
   token: Type.String(),
+  /** An operator's; missing in a demo that an older version made */
+  operatorToken: Type.Optional(Type.String()),
 });
 export type Demo = Static<typeof demoSchema>;
 
@@ -109,7 +111,13 @@ async function createDemo(settings: Settings, signal: AbortSignal): Promise<Demo
     ['create-token', '--domain', DEMO_DOMAIN, '--name', 'demo'],
     signal,
   );
-  return { organizationId, organizationToken, domain: DEMO_DOMAIN, token };
+  const { operatorToken } = await runConsole(
+    settings,
+    Type.Object({ operatorToken: Type.String() }),
+    ['create-operator-token', '--name', 'demo'],
+    signal,
+  );
+  return { organizationId, organizationToken, domain: DEMO_DOMAIN, token, operatorToken };
 }
 
 /** `node api/console.ts`, which works on the database beneath the API. */

@@ -49,20 +49,23 @@ describe('node api/console.ts', () => {
     assert.equal((await api.app.inject({ url: '/api/v1/domains', headers })).json().length, 1);
   });
 
-  it('limits an organization, and takes the limit back', async () => {
-    const tenant = await api.createTenant();
-    const organization = String(tenant.organizationId);
-    const limited = async () => {
-      const response = await api.app.inject(sendRequest(tenant));
-      return [response.statusCode, response.headers['ratelimit-limit']];
-    };
+  it('makes tokens of operators, and revokes them; both stand in the audit log', async () => {
+    const { tokenId, operatorToken } = await call('test', 'create-operator-token', '--name', 'ada');
+    const ask = (url: string) =>
+      api.app.inject({ url, headers: { 'postern-operator-token': operatorToken } });
+    const { operatorTokens } = await call('test', 'list-operator-tokens');
+    assert.deepEqual(
+      operatorTokens.map((token: { tokenId: number; name: string }) => [token.tokenId, token.name]),
+      [[tokenId, 'ada']],
+    );
+    const entries = (await ask('/api/v1/audit_entries')).json();
+    assert.deepEqual(
+      entries.map((entry: { action: string; actor: { kind: string } }) => [entry.action, entry.actor.kind]),
+      [['operator_token.created', 'console']],
+    );
 
-    await call('test', 'limit-organization', '--organization', organization, '--messages-per-minute', '1');
-    assert.deepEqual(await limited(), [200, '1']);
-    assert.equal((await limited())[0], 429);
-
-    await call('test', 'limit-organization', '--organization', organization);
-    assert.equal((await limited())[0], 200);
+    await call('test', 'revoke-operator-token', '--token', String(tokenId));
+    assert.equal((await ask('/api/v1/organizations')).statusCode, 401);
   });
 
   it('says what is wrong on stderr, and exits 1', async () => {
@@ -71,7 +74,7 @@ describe('node api/console.ts', () => {
       [['create-domain', '--organization', '1', '--name', domain], /has already been taken/],
       [['create-domain', '--organization', '1', '--name', 'localhost'], /is not a domain name/],
       [['create-token', '--domain', 'nobody.test'], /there is no domain/],
-      [['limit-organization', '--organization', '1', '--messages-per-minute', '0'], /whole number/],
+      [['revoke-operator-token', '--token', '999'], /there is no such operator token/],
     ] as const) {
       await assert.rejects(call('test', ...parameters), { code: 1, stdout: '', stderr: message });
     }

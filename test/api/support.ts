@@ -1,4 +1,5 @@
 /** An api of its own for a test file: a migrated database, an app to inject into, and tenants to be. */
+import assert from 'node:assert/strict';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { createApp } from '../../api/app.ts';
 import { createPool, inTransaction, type Store } from '../../api/database.ts';
@@ -14,6 +15,7 @@ import { createLogger } from '../../lib/log.ts';
 import type { Contract } from '../../lib/rpc/contracts/contract.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { createTestSettings } from '../support/settings.ts';
+import { type Watch, watchReplies } from './replies.ts';
 
 export const log = createLogger('test', { level: 'silent' });
 
@@ -28,6 +30,8 @@ export interface Tenant {
 
 export interface TestApi {
   app: FastifyInstance;
+  /** Its routes, and what it answered that their schemas do not allow: close() fails then. */
+  watch: Watch;
   settings: Settings;
   store: Store;
   limiter: RateLimiter;
@@ -47,6 +51,7 @@ export async function startTestApi(
   prefix: string,
   changes: Changes = {},
   reroute = (url: string) => url,
+  logger = log,
 ): Promise<TestApi> {
   const database = await createTestDatabase(prefix);
   await migrate(database.url);
@@ -64,9 +69,10 @@ export async function startTestApi(
   };
   const store = { pool, boss, invalidator };
   const limiter = createRateLimiter({ redisUrl: settings.redis.url, log });
-  const app = await createApp({ ...store, settings, log, limiter });
+  const { app, watch } = await watchReplies(() => createApp({ ...store, settings, log: logger, limiter }));
   return {
     app,
+    watch,
     settings,
     store,
     limiter,
@@ -78,6 +84,7 @@ export async function startTestApi(
       await boss.stop({ graceful: false });
       await pool.end();
       await database.drop();
+      assert.deepEqual([...new Set(watch.violations)], [], 'answers that their schemas do not allow');
     },
   };
 }

@@ -142,7 +142,14 @@ describe('bin/postern', () => {
     const key = `v=DKIM1; k=rsa; p=${'A'.repeat(300)}`;
     answer = {
       code: 201,
-      body: { id: 3, url: 'x.test', dkim_selector: 's1', dkim_string: key, dkim_verified: false },
+      body: {
+        id: 3,
+        url: 'x.test',
+        dkim_selector: 's1',
+        dkim_string: key,
+        dkim_verified: false,
+        advanced_verified: false,
+      },
     };
     const { stdout } = await postern('domain', 'add', 'x.test', '--organization-token', 'o');
     assert.match(stdout, /s1\._domainkey\.x\.test\. IN TXT "v=DKIM1[^"]{248}" "A{63}"/);

@@ -1,0 +1,62 @@
+import Type, { type Static } from 'typebox';
+import { managementFailures as failures, moment, nullable, singleLine } from './replies.ts';
+
+/** Of an integer column. */
+const MAX_COUNT = 2_000_000_000;
+
+/** No union: the validator turns values into the first type that it can, and null into 0. */
+const countOrNull = (minimum: number, description: string) =>
+  Type.Unsafe<number | null>({ type: ['integer', 'null'], minimum, maximum: MAX_COUNT, description });
+const name = Type.Intersect([singleLine, Type.String({ minLength: 1 })]);
+
+const terms = {
+  retention_days: Type.Integer({ minimum: 1, maximum: 3650, description: 'Older messages are removed' }),
+  max_domains: countOrNull(0, 'null: no limit'),
+  messages_per_minute: countOrNull(1, 'null: limits.organizationMessagesPerMinute of the settings'),
+};
+
+const organizationSchema = Type.Object({
+  id: Type.Integer(),
+  name: Type.String(),
+  suspended_at: nullable(moment),
+  ...terms,
+  created_at: moment,
+});
+export type OrganizationBody = Static<typeof organizationSchema>;
+
+const changes = Type.Partial(Type.Object({ name, ...terms }));
+export type OrganizationChangesBody = Static<typeof changes>;
+
+const params = Type.Object({ id: Type.String() });
+
+export const listOrganizationsSchema = {
+  querystring: Type.Object({
+    limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
+    before: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Older than this id' }),
+    ),
+  }),
+  response: { 200: Type.Array(organizationSchema), ...failures },
+};
+
+export const showOrganizationSchema = { params, response: { 200: organizationSchema, ...failures } };
+
+/** The organization whose token it is. */
+export const showOwnOrganizationSchema = {
+  operationId: 'showOwnOrganization',
+  response: { 200: organizationSchema, ...failures },
+};
+
+export const createOrganizationSchema = {
+  body: Type.Object({ organization: Type.Object({ name, ...Type.Partial(Type.Object(terms)).properties }) }),
+  response: { 201: organizationSchema, ...failures },
+};
+
+export const updateOrganizationSchema = {
+  params,
+  body: Type.Object({ organization: changes }),
+  response: { 200: organizationSchema, ...failures },
+};
+
+/** PUT suspends, DELETE resumes; each may be said twice. */
+export const suspensionSchema = { params, response: { 200: organizationSchema, ...failures } };
