@@ -33,6 +33,7 @@ import { messageRoutes } from './routes/messages.ts';
 import { organizationRoutes } from './routes/organizations.ts';
 import { ownOrganizationRoutes } from './routes/own-organization.ts';
 import { sendRoutes } from './routes/send.ts';
+import { suppressionImportRoutes } from './routes/suppression-imports.ts';
 import { suppressionRoutes } from './routes/suppressions.ts';
 import { verificationRoutes } from './routes/verifications.ts';
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
@@ -112,6 +113,7 @@ function publicRoutes(context: Context) {
     for (const routes of [
       sendRoutes,
       suppressionRoutes,
+      suppressionImportRoutes,
       batchRoutes,
       messageRoutes,
       cancellationRoutes,

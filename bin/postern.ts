@@ -21,6 +21,7 @@ import { addQueueCommands } from './commands/queue.ts';
 import { addSecretsCommands } from './commands/secrets.ts';
 import { addSendCommand } from './commands/send.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addSuppressionCommands } from './commands/suppression.ts';
 import { addTokenCommands } from './commands/token.ts';
 import { addWebhookCommands } from './commands/webhook.ts';
 
@@ -46,6 +47,7 @@ Examples:
   $ bin/postern doctor
   $ bin/postern bounce explain --reply '550 5.1.1 User unknown'
   $ bin/postern token create --domain example.com
+  $ bin/postern suppression add ann@example.com --domain example.com
   $ bin/postern config check
 
 The tokens come from --token, --organization-token and --operator-token, or POSTERN_TOKEN,
@@ -57,6 +59,7 @@ addSendCommand(program);
 addMessageCommands(program);
 addDomainCommands(program);
 addTokenCommands(program);
+addSuppressionCommands(program);
 addWebhookCommands(program);
 addOrganizationCommands(program);
 addAuditCommand(program);

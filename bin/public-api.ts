@@ -2,10 +2,13 @@
  * Client of the public HTTP API (docs/api.md) for our own command line and set-up. What the api refuses, and that it
  * cannot be reached, are values with a text for people.
  */
+import { Readable } from 'node:stream';
 import Type, { type Static, type TSchema } from 'typebox';
 import Value from 'typebox/value';
 
 const TIMEOUT_MS = 30_000;
+/** Of a file, either way */
+const TRANSFER_TIMEOUT_MS = 600_000;
 
 const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
@@ -18,6 +21,9 @@ const eventSchema = Type.Object({
   data: Type.Object({
     attempt: Type.Optional(Type.Integer()),
     response: Type.Optional(nullable(Type.String())),
+    /** Of an attempt to tell an endpoint */
+    webhook_event: Type.Optional(Type.String()),
+    outcome: Type.Optional(Type.String()),
     mx: Type.Optional(
       nullable(Type.Object({ hostname: Type.String(), address: Type.Optional(nullable(Type.String())) })),
     ),
@@ -81,6 +87,14 @@ export interface PublicApi {
     path: string,
     body?: object,
   ): Promise<ApiResult<Static<S>>>;
+  /** As `call`, with a body that is no JSON: read while it is sent. */
+  upload<S extends TSchema>(
+    schema: S,
+    path: string,
+    body: { type: string; content: Readable },
+  ): Promise<ApiResult<Static<S>>>;
+  /** An answer that is no JSON, to be read as it comes; reading it throws when it breaks off. */
+  download(path: string, type: string): Promise<ApiResult<Readable>>;
   sendMessage(request: SendRequest): Promise<ApiResult<{ id: number; status: string }>>;
   showMessage(id: number): Promise<ApiResult<Message>>;
   cancelMessage(id: number): Promise<ApiResult<Cancellation>>;
@@ -108,10 +122,33 @@ export function createPublicApi(
     ...(organizationToken && { 'MailPace-Organization-Token': organizationToken }),
     ...(operatorToken && { 'Postern-Operator-Token': operatorToken }),
   };
-  const call = <S extends TSchema>(schema: S, method: string, path: string, body?: object) =>
-    request(schema, new URL(`/api/v1${path}`, url), { method, headers: credentials }, body);
+  const ask = (method: string, path: string, request: Partial<Request>) =>
+    fetchAnswer(new URL(`/api/v1${path}`, url), {
+      method,
+      timeoutMs: TIMEOUT_MS,
+      ...request,
+      headers: { accept: 'application/json', ...credentials, ...request.headers },
+    });
+  const call = async <S extends TSchema>(schema: S, method: string, path: string, body?: object) =>
+    readValue(
+      schema,
+      await ask(method, path, body ? { headers: JSON_BODY, body: JSON.stringify(body) } : {}),
+    );
   return {
     call,
+    upload: async (schema, path, { type, content }) => {
+      const headers = { 'content-type': type };
+      const body = { headers, body: content, timeoutMs: TRANSFER_TIMEOUT_MS };
+      return readValue(schema, await ask('POST', path, body));
+    },
+    download: async (path, type) => {
+      const answer = await ask('GET', path, { headers: { accept: type }, timeoutMs: TRANSFER_TIMEOUT_MS });
+      if (!answer.ok) return answer;
+      const { body, status } = answer.value;
+      return body
+        ? { ok: true, value: Readable.fromWeb(body) }
+        : { ok: false, code: status, reason: 'no answer' };
+    },
     sendMessage: (message) => call(sentSchema, 'POST', '/send', message),
     showMessage: (id) => call(messageSchema, 'GET', `/messages/${id}`),
     cancelMessage: (id) => call(cancellationSchema, 'POST', `/messages/${id}/cancellation`),
@@ -122,34 +159,44 @@ export function createPublicApi(
   };
 }
 
-async function request<S extends TSchema>(
-  schema: S,
+const JSON_BODY = { 'content-type': 'application/json' };
+
+interface Request {
+  method: string;
+  headers: Record<string, string>;
+  body: string | Readable;
+  timeoutMs: number;
+}
+
+/** The answer, if it is a success. */
+async function fetchAnswer(
   url: URL,
-  { method, headers }: { method: string; headers: Record<string, string> },
-  body?: object,
-): Promise<ApiResult<Static<S>>> {
-  let response: Response;
-  let text: string;
+  { body = '', timeoutMs, ...request }: Omit<Request, 'body'> & { body?: Request['body'] },
+): Promise<ApiResult<Response>> {
   try {
-    response = await fetch(url, {
-      method,
-      headers: {
-        ...headers,
-        accept: 'application/json',
-        ...(body && { 'content-type': 'application/json' }),
-      },
-      body: body ? JSON.stringify(body) : null,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+    const response = await fetch(url, {
+      ...request,
+      body: body || null,
+      duplex: 'half',
+      signal: AbortSignal.timeout(timeoutMs),
     });
-    text = await response.text();
+    if (response.ok) return { ok: true, value: response };
+    const { status: code } = response;
+    return { ok: false, code, reason: describeRefusal(code, parse(await response.text())) };
   } catch (error) {
     return { ok: false, code: 0, reason: `${url.origin} does not answer: ${describeFailure(error)}` };
   }
-  const value = parse(text);
-  if (!response.ok)
-    return { ok: false, code: response.status, reason: describeRefusal(response.status, value) };
+}
+
+async function readValue<S extends TSchema>(
+  schema: S,
+  answer: ApiResult<Response>,
+): Promise<ApiResult<Static<S>>> {
+  if (!answer.ok) return answer;
+  const { status: code, url } = answer.value;
+  const value = parse(await answer.value.text().catch(() => ''));
   if (Value.Check(schema, value)) return { ok: true, value };
-  return { ok: false, code: response.status, reason: `${url.origin} gave an answer that is not Postern's` };
+  return { ok: false, code, reason: `${new URL(url).origin} gave an answer that is not Postern's` };
 }
 
 /** Undefined where it is no JSON. */

@@ -5,6 +5,7 @@ export const HAND_OVER = 'hand-over';
 export const INVALIDATE = 'invalidate';
 export const TELL_OWNER = 'tell-owner';
 export const CANCEL_LATE = 'cancel-late';
+export const IMPORT_SUPPRESSIONS = 'import-suppressions';
 
 const YEAR_SECONDS = 365 * 86_400;
 
@@ -28,6 +29,7 @@ const queues: Record<string, Omit<Queue, 'name'>> = {
   [INVALIDATE]: persistent,
   [TELL_OWNER]: persistent,
   [CANCEL_LATE]: persistent,
+  [IMPORT_SUPPRESSIONS]: persistent,
 };
 
 /** Creates what is missing and brings the options of the rest up to date. */

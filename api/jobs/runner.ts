@@ -9,12 +9,13 @@ import { createIntake, type Intake } from '../mail/intake.ts';
 import { createMtaControl, type MtaControl } from '../mail/mta-control.ts';
 import { measureBacklog } from '../models/hand-over.ts';
 import type { Trouble } from '../models/webhook-attempt.ts';
+import { runImport } from '../suppressions/import.ts';
 import { startDispatcher } from '../webhooks/dispatcher.ts';
 import { createWebhookMetrics } from '../webhooks/metrics.ts';
 import { cancelLate } from './cancel-late.ts';
 import { handOver } from './hand-over.ts';
 import { type InvalidateJob, invalidate } from './invalidate.ts';
-import { CANCEL_LATE, HAND_OVER, INVALIDATE, TELL_OWNER } from './queues.ts';
+import { CANCEL_LATE, HAND_OVER, IMPORT_SUPPRESSIONS, INVALIDATE, TELL_OWNER } from './queues.ts';
 import { tellOwner } from './tell-owner.ts';
 import { startUpkeep } from './upkeep.ts';
 
@@ -119,6 +120,11 @@ async function work(
   );
   await store.boss.work(CANCEL_LATE, options, (jobs: Job<{ messageId: number }>[]) =>
     settle(jobs, ({ messageId }) => cancelLate(mta, messageId)),
+  );
+  await store.boss.work(
+    IMPORT_SUPPRESSIONS,
+    { ...options, batchSize: 1 },
+    (jobs: Job<{ importId: number }>[]) => settle(jobs, ({ importId }) => runImport(store, importId)),
   );
 }
 

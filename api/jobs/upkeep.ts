@@ -5,6 +5,7 @@ import { inTransaction, type Store } from '../database.ts';
 import { reapKeys } from '../models/idempotency-key.ts';
 import { createPartitionsAhead } from '../models/partition.ts';
 import { reapSuppressions } from '../models/suppression.ts';
+import { reapImports } from '../models/suppression-import.ts';
 import { purgeDeliveries } from '../models/webhook-history.ts';
 
 const EVERY_MS = 600_000;
@@ -28,6 +29,8 @@ async function clearAway({ pool }: Store, { webhooks }: Settings, log: Logger): 
   if (keys > 0) log.info({ keys }, 'idempotency_keys.reaped');
   const suppressions = await reapSuppressions(pool);
   if (suppressions > 0) log.info({ suppressions }, 'suppressions.reaped');
+  const imports = await reapImports(pool);
+  if (imports > 0) log.info({ imports }, 'suppression_imports.reaped');
   const deliveries = await purgeDeliveries(pool, webhooks.retentionDays);
   if (deliveries > 0) log.info({ deliveries }, 'webhook_deliveries.purged');
 }

@@ -21,8 +21,22 @@ export async function findOwnedDomain(
   const { rows } = await db.query<{ id: number }>(
     `select id
        from domains
-      where name = $1 and organization_id = $2 and ($3::bigint is null or id = $3)`,
+      where name = $1 and organization_id = $2 and deleted_at is null and ($3::bigint is null or id = $3)`,
     [normalizeDomain(name) ?? '', organizationId, domainId ?? null],
   );
   return rows[0] && { organizationId, domainId: rows[0].id };
+}
+
+/** Ids of the owner's domains, by name. */
+export async function listOwnedDomains(
+  db: Queryable,
+  { organizationId, domainId }: ListOwner,
+): Promise<Map<string, number>> {
+  const { rows } = await db.query<{ id: number; name: string }>(
+    `select id, name
+       from domains
+      where organization_id = $1 and deleted_at is null and ($2::bigint is null or id = $2)`,
+    [organizationId, domainId ?? null],
+  );
+  return new Map(rows.map(({ id, name }) => [name, id]));
 }

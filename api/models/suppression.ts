@@ -12,6 +12,8 @@ export const lists = ['block', 'allow'] as const;
 export const suppressionStreams = ['all', 'transactional', 'bulk'] as const;
 export const suppressionReasons = ['bounced', 'complained', 'unsubscribed', 'manual', 'imported'] as const;
 
+export const MAX_NOTE_CHARACTERS = 1_000;
+
 const REAP_BATCH = 1_000;
 
 export interface NewSuppression {
@@ -109,46 +111,32 @@ export async function readSuppression(
 
 /** Adds a row, or makes the one that is there say this. */
 export async function addSuppression(tx: Transaction, row: NewSuppression): Promise<SuppressionRow> {
-  const [id] = await saveSuppressions(tx, [row]);
+  const { rows: ids } = await tx.query<{ id: number }>(
+    `insert into suppressions (organization_id, domain_id, list, address, stream, reason, note, expires_at)
+          values ($1, $2, $3, $4, $5, $6, $7, $8)
+     on conflict (organization_id, address, domain_id, list, stream) do update
+             set reason     = excluded.reason,
+                 note       = excluded.note,
+                 message_id = null,
+                 expires_at = excluded.expires_at,
+                 created_at = now()
+       returning id`,
+    [
+      row.organizationId,
+      row.domainId ?? null,
+      row.list,
+      fold(row.address),
+      row.stream,
+      row.reason,
+      row.note ?? null,
+      row.expiresAt ?? null,
+    ],
+  );
   await forget(tx, row, [row.address]);
-  const { rows } = await tx.query<SuppressionRow>(`${selectRow} where suppression.id = $1`, [id]);
+  const { rows } = await tx.query<SuppressionRow>(`${selectRow} where suppression.id = $1`, [ids[0]?.id]);
   const [saved] = rows;
   if (!saved) throw new Error('the row that was just saved is not there');
   return saved;
-}
-
-/**
- * Adds rows of one owner, or makes those that are there say this. The caller sees to it that the services hear of it
- * (`forgetAddresses`) after the commit.
- * @param rows no two of one address, list and stream
- */
-export async function saveSuppressions(tx: Queryable, rows: readonly NewSuppression[]): Promise<number[]> {
-  const { rows: saved } = await tx.query<{ id: number }>(
-    `insert into suppressions (organization_id, domain_id, list, address, stream, reason, note, expires_at)
-     select *
-       from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                   $8::timestamptz[])
-              as row (organization_id, domain_id, list, address, stream, reason, note, expires_at)
-      order by organization_id, domain_id, address, list, stream
-         on conflict (organization_id, address, domain_id, list, stream) do update
-                 set reason     = excluded.reason,
-                     note       = excluded.note,
-                     message_id = null,
-                     expires_at = excluded.expires_at,
-                     created_at = now()
-  returning id`,
-    [
-      rows.map((row) => row.organizationId),
-      rows.map((row) => row.domainId ?? null),
-      rows.map((row) => row.list),
-      rows.map((row) => fold(row.address)),
-      rows.map((row) => row.stream),
-      rows.map((row) => row.reason),
-      rows.map((row) => row.note ?? null),
-      rows.map((row) => row.expiresAt ?? null),
-    ],
-  );
-  return saved.map(({ id }) => id);
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { deriveKey } from '../../lib/secrets.ts';
 import type { Context } from '../app.ts';
-import { type Event, listEvents as listTimeline } from '../models/event.ts';
+import type { Event } from '../models/event.ts';
 import {
   findMessage,
   listRecipients,
@@ -10,6 +10,7 @@ import {
   type Recipient,
 } from '../models/message.ts';
 import { listReadableDomains, searchMessages } from '../models/message-search.ts';
+import { listTimeline } from '../models/timeline.ts';
 import { answerBadQuery, NOT_FOUND } from '../plugins/errors.ts';
 import { authenticateReader, readerOf } from '../plugins/reader.ts';
 import {

@@ -23,7 +23,7 @@ import {
 import { readCursor, writeCursor } from './cursor.ts';
 import { readId } from './id.ts';
 
-const NO_SUCH_DOMAIN = { errors: { domain: ['is not a domain of this token'] } };
+export const NO_SUCH_DOMAIN = { errors: { domain: ['is not a domain of this token'] } };
 
 export function suppressionRoutes({ store }: Context): FastifyPluginAsyncTypebox {
   return async (app) => {
@@ -99,7 +99,7 @@ function describeChange(
 }
 
 /** What is no address names no row. */
-function readAddress(text: string): string {
+export function readAddress(text: string): string {
   return normalizeAddress(text) ?? text;
 }
 

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { lists, suppressionReasons, suppressionStreams } from '../models/suppression.ts';
+import { lists, MAX_NOTE_CHARACTERS, suppressionReasons, suppressionStreams } from '../models/suppression.ts';
 import { errorSchema, managementFailures, moment, nullable } from './replies.ts';
 
 const address = Type.String({ minLength: 3, maxLength: 320 });
@@ -8,7 +8,7 @@ const stream = Type.Enum(suppressionStreams);
 const reason = Type.Enum(suppressionReasons);
 const domain = Type.String({ maxLength: 253, description: 'Empty or absent: all of the organization' });
 /** Text for people; no control characters. */
-const note = Type.String({ maxLength: 1000, pattern: '^[^\\u0000-\\u001f]*$' });
+const note = Type.String({ maxLength: MAX_NOTE_CHARACTERS, pattern: '^[^\\u0000-\\u001f]*$' });
 
 const suppressionSchema = Type.Object({
   id: Type.Integer(),
@@ -26,7 +26,7 @@ export type SuppressionBody = Static<typeof suppressionSchema>;
 
 const failures = { 400: errorSchema, ...managementFailures };
 const params = Type.Object({ id: Type.String() });
-const filters = {
+export const suppressionFilters = {
   list: Type.Optional(list),
   address: Type.Optional(address),
   domain: Type.Optional(domain),
@@ -36,7 +36,7 @@ const filters = {
 
 export const listSuppressionsSchema = {
   querystring: Type.Object({
-    ...filters,
+    ...suppressionFilters,
     limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
     cursor: Type.Optional(Type.String({ maxLength: 100, description: 'next_cursor of the page before' })),
   }),

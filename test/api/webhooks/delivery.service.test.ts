@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
+import { inTransaction } from '../../../api/database.ts';
+import { recordEvents } from '../../../api/models/event.ts';
 import type { Dispatcher } from '../../../api/webhooks/dispatcher.ts';
 import { startWebhookEndpoint, type WebhookEndpoint } from '../../support/webhook-endpoint.ts';
 import { importPublicKey, isSignedBy } from '../../support/webhook-signature.ts';
@@ -188,6 +191,38 @@ describe('webhooks, from the event to the endpoint', () => {
       'email.suppressed',
     ]);
     await second.close();
+  });
+
+  it('tells of what the filter held back (email.spam)', async () => {
+    await api.createWebhook(tenant, { url: endpoint.url, events: ['email.spam'] });
+    const messageId = await api.send(tenant);
+    const event = { id: randomUUID(), messageId, recipient: 'b@example.com', type: 'spam' as const };
+    await inTransaction(api.store, (tx) =>
+      recordEvents(tx, [{ ...event, occurredAt: new Date().toISOString(), data: {} }]),
+    );
+    const [webhook] = await endpoint.waitFor(1);
+    const { status, recipient } = webhook?.body.payload ?? {};
+    assert.deepEqual([webhook?.body.event, status, recipient], ['email.spam', 'spam', 'b@example.com']);
+  });
+
+  it("shows each attempt on the message's timeline", async () => {
+    const { id: webhookId } = await api.createWebhook(tenant, { url: endpoint.url });
+    endpoint.answer = () => ({ status: 500, body: 'not now' });
+    const id = await api.send(tenant);
+    const [delivery] = await waitForAttempt(webhookId);
+    const headers = { 'mailpace-server-token': tenant.token };
+    const { timeline } = (await api.app.inject({ url: `/api/v1/messages/${id}`, headers })).json();
+
+    assert.deepEqual(
+      timeline.map(({ event }: { event: string }) => event),
+      ['accepted', 'webhook'],
+    );
+    const { duration_ms, ...data } = timeline[1].data;
+    assert.ok(Number.isInteger(duration_ms));
+    assert.deepEqual(data, {
+      ...{ webhook_event: 'email.queued', webhook_id: webhookId, delivery_id: delivery.id },
+      ...{ outcome: 'failed', status: 500, response: 'not now' },
+    });
   });
 
   it('writes nothing where nobody listens', async () => {
