@@ -14,6 +14,7 @@ const resultsSchema = Type.Object({
 });
 
 export const sendBatchSchema = {
+  operationId: 'sendBatch',
   headers: idempotencyHeader,
   body: Type.Object({ messages: Type.Array(sendBodySchema, { minItems: 1, maxItems: 500 }) }),
   response: {

@@ -67,6 +67,7 @@ export const sendFailures = {
 };
 
 export const sendSchema = {
+  operationId: 'sendMessage',
   headers: idempotencyHeader,
   body: sendBodySchema,
   response: {

@@ -68,6 +68,20 @@ describe('node api/console.ts', () => {
     assert.equal((await ask('/api/v1/organizations')).statusCode, 401);
   });
 
+  it('seals every secret anew', async () => {
+    await api.createTenant();
+    const { columns } = await call('test', 'reseal');
+    assert.deepEqual(
+      columns.map(({ column, unreadable }: { column: string; unreadable: number[] }) => [column, unreadable]),
+      [
+        ['dkim_keys.private_key_sealed', []],
+        ['webhook_keys.private_key_sealed', []],
+        ['webhooks.secret_sealed', []],
+        ['webhooks.old_secret_sealed', []],
+      ],
+    );
+  });
+
   it('says what is wrong on stderr, and exits 1', async () => {
     const { domain } = await api.createTenant();
     for (const [parameters, message] of [

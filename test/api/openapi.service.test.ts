@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { startTestApi, type TestApi } from './support.ts';
 
 interface Operation {
@@ -17,8 +18,9 @@ describe('the description of the API', () => {
   });
   after(() => api.close());
 
-  it('is OpenAPI 3.1, of every public route and of no other', () => {
+  it('is OpenAPI 3.1, of every public route and of no other', async () => {
     assert.equal(document.openapi, '3.1.0');
+    assert.deepEqual(await new Validator().validate(structuredClone(document)), { valid: true });
     const described = Object.entries(document.paths).flatMap(([path, operations]) =>
       Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
     );

@@ -62,6 +62,14 @@ describe('organizations', () => {
     });
   }
 
+  for (const query of ['limit=0', 'limit=1e9', 'limit=-1', 'before=0', 'before=x', 'before=1;drop table x']) {
+    it(`422 for a list with ?${query} (AP-3)`, async () => {
+      for (const path of ['organizations', 'audit_entries']) {
+        assert.equal((await operate('GET', `/${path}?${query}`)).status, 422, path);
+      }
+    });
+  }
+
   it('keep what a change does not name', async () => {
     const { organizationId } = await api.createTenant();
     const path = `/organizations/${organizationId}`;
