@@ -47,6 +47,9 @@ const routes: Record<string, Route> = {
   'POST /suppressions': { ...reads, payload: { address: 'b@example.com' } },
   'GET /suppressions/:id': reads,
   'DELETE /suppressions/:id': reads,
+  'GET /suppressions/export': reads,
+  'POST /suppressions/imports': reads,
+  'GET /suppressions/imports/:id': reads,
 
   'GET /domains': manages(),
   'POST /domains': manages({ domain: { url: 'new.test' } }),
@@ -155,11 +158,18 @@ describe('tenants (AU-9)', () => {
       domain: owner.domain,
     });
     const key = owner === stranger ? await manage('POST', `${domain}/dkim_keys`) : undefined;
+    const imported = await api.app.inject({
+      method: 'POST',
+      url: `/api/v1/suppressions/imports?domain=${owner.domain}`,
+      headers: { [ORGANIZATION]: owner.organizationToken, 'content-type': 'text/csv' },
+      payload: `address\r\nb@gone.${owner.domain}\r\n`,
+    });
     return {
       domains: String(owner.domainId),
       messages: String(sent.json().id),
       attachments: String(payload.attachments.length),
       suppressions: String(suppression.id),
+      imports: String(imported.json().id),
       api_tokens: String(owner.tokenId),
       webhooks: String(webhookId),
       deliveries: delivery.id,
