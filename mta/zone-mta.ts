@@ -142,11 +142,23 @@ export function hashBody(canonicalization: 'relaxed', algorithm: 'sha256', body:
 
 export type SmtpConnectionOptions = Record<string, unknown>;
 
+export interface SmtpEnvelope {
+  from: string;
+  to: string | string[];
+}
+
 /** nodemailer's SMTPConnection: what the one that stands in for it (mta/smtp-connection.ts) touches. */
 export type SmtpConnectionConstructor = new (
   options: SmtpConnectionOptions,
 ) => {
   _socket: { cork(): void; uncork(): void };
+  /** What the server's reply to EHLO offers */
+  _supportedExtensions: string[];
+  send(
+    envelope: SmtpEnvelope,
+    message: unknown,
+    callback: (error: Error | null, info?: unknown) => void,
+  ): void;
   _createSendStream(callback: (error: Error | null, response?: string) => void): unknown;
 };
 

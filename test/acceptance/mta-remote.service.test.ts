@@ -89,6 +89,18 @@ describe('mta and remote servers', function () {
     assert.equal(world.sink.copies('never@three.test'), 0);
   });
 
+  it('CM-14: an address beyond ASCII bounces with 5.6.7 where the server has no SMTPUTF8, and is not sent', async () => {
+    world.sink.script = ({ stage }) => (stage === 'ehlo' ? '250 sink.test' : undefined);
+    const message = world.newMessage({ to: ['jürgen@ascii.test'] });
+    await send(message);
+
+    await waitForType(message, 'bounced');
+    const [event] = world.api.eventsOf(message.messageId);
+    assert.match(JSON.stringify(event), /553 5\.6\.7 The server of the recipient/);
+    assert.ok(!world.sink.moments.some(({ stage }) => stage === 'mail'));
+    assert.equal(await countRows(world.database, 'deliveries'), 0);
+  });
+
   it('OB-9: a connection that the remote closed while it was idle is replaced', async () => {
     const [first, second] = [
       world.newMessage({ to: ['a@idle.test'] }),
