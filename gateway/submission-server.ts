@@ -110,6 +110,7 @@ function createHandlers(context: GatewayContext): ConstructorParameters<typeof S
     },
     onRcptTo(address, session, callback: Callback) {
       const refusal = judgeRecipient(address, session);
+      if (refusal) logRefusal('recipient.refused', session, refusal);
       callback(refusal && toError(refusal));
     },
     onData(stream, session, callback) {

@@ -6,25 +6,14 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { pino } from 'pino';
-import { generate } from 'selfsigned';
 import { type Certificate, loadCertificate } from '../../gateway/certificate.ts';
 import { watchCertificate } from '../../gateway/certificate-watch.ts';
 import { DialogClient } from '../dialogs/client.ts';
+import { issueCertificate } from '../support/certificates.ts';
 import { ask, logIn, sendMessage } from './session.ts';
 import { startTestGateway, type TestGateway } from './test-gateway.ts';
 
 const INTERVAL_MS = 20;
-
-async function issue(name: string, days = 30): Promise<Certificate> {
-  const notAfterDate = new Date(Date.now() + days * 86_400_000);
-  const notBeforeDate = new Date(Date.now() - 60 * 86_400_000);
-  const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {
-    keyType: 'ec',
-    notAfterDate,
-    notBeforeDate,
-  });
-  return { cert, key };
-}
 
 describe('a renewed certificate', () => {
   let directory: string;
@@ -84,7 +73,7 @@ describe('a renewed certificate', () => {
     lines.on('data', (line) => {
       logged += line;
     });
-    current = await issue('first.example');
+    current = await issueCertificate('first.example');
     publish(current);
     started = await startTestGateway({ certificate: current });
     stop = watchCertificate({
@@ -106,7 +95,7 @@ describe('a renewed certificate', () => {
     const open = await logIn(started.target);
     clients.push(open);
     assert.equal(await servedByTls(), 'CN=first.example');
-    current = await issue('second.example');
+    current = await issueCertificate('second.example');
     publish(current);
     await until(async () => (await servedByTls()) === 'CN=second.example');
     await trustedByStartTls(current);
@@ -116,8 +105,11 @@ describe('a renewed certificate', () => {
   });
 
   for (const [what, spoil] of [
-    ['whose key is of another', async () => ({ cert: (await issue('x')).cert, key: (await issue('y')).key })],
-    ['that is out of date', () => issue('old.example', -1)],
+    [
+      'whose key is of another',
+      async () => ({ cert: (await issueCertificate('x')).cert, key: (await issueCertificate('y')).key }),
+    ],
+    ['that is out of date', () => issueCertificate('old.example', -1)],
     ['that is no certificate', async () => ({ cert: 'nonsense', key: 'nonsense' })],
     ['that is empty', async () => ({ cert: '', key: '' })],
   ] as const) {
@@ -127,7 +119,7 @@ describe('a renewed certificate', () => {
       await new Promise((resolve) => setTimeout(resolve, 5 * INTERVAL_MS));
       assert.equal(logged.split('certificate.refused').length, 2);
       assert.equal(await servedByTls(), 'CN=first.example');
-      current = await issue('good.example');
+      current = await issueCertificate('good.example');
       publish(current);
       await until(async () => (await servedByTls()) === 'CN=good.example');
     });

@@ -85,7 +85,7 @@ describe('any bytes in any state', () => {
           if (reply !== undefined) assert.match(reply, /^[2-5]\d\d[ -][ -~\n]*$/);
           client.close();
         }),
-        { numRuns: 25 },
+        { numRuns: 15 },
       );
       await expectAlive(started.target);
     });

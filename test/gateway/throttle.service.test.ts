@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { createAuthenticationThrottle } from '../../gateway/authentication-throttle.ts';
+import { createLogger } from '../../lib/log.ts';
 import type { DialogClient } from '../dialogs/client.ts';
+import { waitFor } from '../support/mail.ts';
 import { testRedisUrl } from '../support/postgres.ts';
+import { createTestSettings } from '../support/settings.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { authenticate, openSession, showCredentials } from './session.ts';
 import { startTestGateway, type TestGateway, type TestGatewayOptions } from './test-gateway.ts';
@@ -46,10 +51,10 @@ describe('the authentication throttle (AU-3)', () => {
   });
 
   for (const [where, redisUrl] of [
-    ['over Redis', undefined],
-    ['by each process while Redis is down', NO_REDIS],
+    ['with Redis', undefined],
+    ['while Redis is down', NO_REDIS],
   ] as const) {
-    it(`stops one user name of one client, counted ${where}, and the session ends`, async () => {
+    it(`stops one user name of one client, ${where}, and the session ends`, async () => {
       await start({}, redisUrl);
       const client = await fail(4, () => 'old-token');
       assert.equal(await showCredentials(client, 'old-token'), THROTTLED);
@@ -58,7 +63,7 @@ describe('the authentication throttle (AU-3)', () => {
       assert.match(await started.registry.metrics(), /authentications_total\{outcome="throttled"\} 2/);
     });
 
-    it(`stops a client that tries one user name after another, counted ${where}`, async () => {
+    it(`stops a client that tries one user name after another, ${where}`, async () => {
       await start({}, redisUrl);
       const client = await fail(8, (turn) => `guess-${turn}`);
       assert.equal(await showCredentials(client, 'guess-9'), THROTTLED);
@@ -106,6 +111,14 @@ describe('the authentication throttle (AU-3)', () => {
     assert.match(await authenticate(client, target), /^235 /);
   });
 
+  it('stops a token that was good here and then revoked', async () => {
+    const target = await start();
+    assert.match(await authenticate(await open(), target), /^235 /);
+    await started.api.setCredential(null);
+    const client = await fail(4, () => target.token);
+    assert.equal(await authenticate(client, target), THROTTLED);
+  });
+
   it('forgets: window and block end', async () => {
     const target = await start({ authenticationWindowSeconds: 1, authenticationBlockSeconds: 1 });
     const client = await fail(8, (turn) => `guess-${turn}`);
@@ -120,6 +133,31 @@ describe('the authentication throttle (AU-3)', () => {
     const startedAt = performance.now();
     assert.equal(await showCredentials(client, 'wrong'), FAILED);
     assert.ok(performance.now() - startedAt >= 149);
+  });
+});
+
+describe('the throttles of two gateways', () => {
+  it('AU-3: count together over Redis', async () => {
+    const options = {
+      ...createTestSettings().gateway,
+      ...{ redisUrl: testRedisUrl(), authenticationKeyPrefix: `test:${randomUUID()}` },
+      maxAuthenticationFailuresPerClient: 1_000,
+      log: createLogger('gateway', { level: 'silent' }),
+    };
+    const [one, other] = [createAuthenticationThrottle(options), createAuthenticationThrottle(options)];
+    try {
+      const attempt = { address: '192.0.2.1', account: 'a', digest: 'b' };
+      // The first ones may come before Redis is connected.
+      await waitFor('the lock', async () => {
+        await one.countFailure(attempt);
+        return (await other.isAllowed(attempt)) ? undefined : true;
+      });
+      assert.equal(await other.isAllowed({ ...attempt, account: 'c' }), true);
+      assert.equal(await other.isAllowed({ ...attempt, address: '192.0.2.2' }), true);
+    } finally {
+      one.close();
+      other.close();
+    }
   });
 });
 

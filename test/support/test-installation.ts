@@ -63,6 +63,7 @@ function shiftDefaults(offset: number): { tree: Tree; ports: number[] } {
       api: { ...tree.api, url: shiftUrl(defaults.api.url) },
       database: { url: shiftUrl(defaults.database.url) },
       redis: { url: shiftUrl(defaults.redis.url) },
+      gateway: { ...tree.gateway, certificateCheckSeconds: 1 },
       webhooks: { allowHttp: true, allowLoopback: true },
       queue: {
         url: shiftUrl(defaults.queue.url),
