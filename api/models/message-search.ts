@@ -112,49 +112,83 @@ async function searchRange(
   return rows.map((row) => row.id);
 }
 
-/** One range, domain by domain: each has its own end of the index, however many messages the others have. */
+/** One range, from the index that narrows most; the rest is asked of each message that it names. */
 export function buildSearch(filter: MessageFilter, { from, to }: IdRange, limit: number) {
   const parameters = new Parameters();
   const add = (value: unknown) => parameters.add(value);
   const [lower, upper, count] = [add(from), add(to), add(limit)];
   const inRange = (column: string) => `${column} >= ${lower} and ${column} < ${upper}`;
-  const found = findIn(filter, inRange, add);
-  const text = `
-    select found.id
-      from unnest(${add(filter.domainIds)}::bigint[]) as domain (id)
-     cross join lateral (${found} order by id desc limit ${count}) as found
-     order by found.id desc
-     limit ${count}`;
+  const terms = toStorable(listTerms(filter));
+  const text =
+    terms.length > 0 && !filter.recipient
+      ? findByTerms(filter, terms, inRange, add, count)
+      : findByDomains(filter, terms, inRange, add, count);
   return { text, values: parameters.values };
 }
 
 type Add = (value: unknown) => string;
+type InRange = (column: string) => string;
 
-/** From the index that narrows most; the rest is asked of each message that it names. */
-function findIn(filter: MessageFilter, inRange: (column: string) => string, add: Add): string {
-  const terms = toStorable(listTerms(filter));
+/**
+ * Each term may stand there for any of the domains: a message's terms all begin with its own. As plain values, of which
+ * Postgres has statistics, and in no order that an index has: or it would rather walk through all messages from the
+ * newest on, hoping that the page is soon full.
+ */
+function findByTerms(
+  filter: MessageFilter,
+  terms: readonly string[],
+  inRange: InRange,
+  add: Add,
+  count: string,
+): string {
+  const named = terms.map((term) => `terms && ${add(filter.domainIds.map((id) => `${id}${term}`))}::text[]`);
+  return `
+    select message_id as id
+      from message_terms found
+     where ${join([...named, inRange('message_id'), isWanted(filter, inRange, add)])}
+     order by message_id + 0 desc
+     limit ${count}`;
+}
+
+/** Domain by domain: each has its own end of the index, however many messages the others have. */
+function findByDomains(
+  filter: MessageFilter,
+  terms: readonly string[],
+  inRange: InRange,
+  add: Add,
+  count: string,
+): string {
+  return `
+    select found.id
+      from unnest(${add(filter.domainIds)}::bigint[]) as domain (id)
+     cross join lateral (${findInDomain(filter, terms, inRange, add)} order by id desc limit ${count}) as found
+     order by found.id desc
+     limit ${count}`;
+}
+
+function findInDomain(filter: MessageFilter, terms: readonly string[], inRange: InRange, add: Add): string {
+  if (!filter.recipient) {
+    return `select message.id from messages message
+             where ${join(['message.domain_id = domain.id', inRange('message.id'), ...listConditions(filter, add)])}`;
+  }
+  const hasTerms =
+    terms.length > 0 &&
+    `exists (select from message_terms named
+              where named.message_id = found.message_id and ${inRange('named.message_id')}
+                and named.terms @> array(select domain.id || term from unnest(${add(terms)}::text[]) as term))`;
+  const isNamed = matchAddress(filter.recipient, add);
+  return `select distinct message_id as id from recipients found
+           where ${join(['domain_id = domain.id', isNamed, inRange('message_id'), hasTerms, isWanted(filter, inRange, add)])}`;
+}
+
+/** False where only the index decides. */
+function isWanted(filter: MessageFilter, inRange: InRange, add: Add): string | false {
   const conditions = listConditions(filter, add);
-  const ofDomain = () => `array(select domain.id || term from unnest(${add(terms)}::text[]) as term)`;
-  const messageIsWanted =
+  return (
     conditions.length > 0 &&
     `exists (select from messages message
-                where message.id = found.message_id and ${inRange('message.id')} and ${conditions.join(' and ')})`;
-  if (filter.recipient) {
-    const hasTerms =
-      terms.length > 0 &&
-      `exists (select from message_terms named
-                where named.message_id = found.message_id and ${inRange('named.message_id')}
-                  and named.terms @> ${ofDomain()})`;
-    const isNamed = matchAddress(filter.recipient, add);
-    return `select distinct message_id as id from recipients found
-             where ${join(['domain_id = domain.id', isNamed, inRange('message_id'), hasTerms, messageIsWanted])}`;
-  }
-  if (terms.length > 0) {
-    return `select message_id as id from message_terms found
-             where ${join([`terms @> ${ofDomain()}`, inRange('message_id'), messageIsWanted])}`;
-  }
-  return `select message.id from messages message
-           where ${join(['message.domain_id = domain.id', inRange('message.id'), ...conditions])}`;
+              where message.id = found.message_id and ${inRange('message.id')} and ${conditions.join(' and ')})`
+  );
 }
 
 function join(conditions: (string | false)[]): string {
