@@ -14,4 +14,6 @@ export const environmentVariables: Readonly<Record<string, readonly [section: st
   POSTERN_SECRET_KEY: ['secrets', 'key'],
   POSTERN_SERVICE_TOKEN: ['secrets', 'serviceToken'],
   POSTERN_INTAKE_PASSWORD: ['secrets', 'intakePassword'],
+  POSTERN_STORAGE_ACCESS_KEY_ID: ['secrets', 'storageAccessKeyId'],
+  POSTERN_STORAGE_SECRET_KEY: ['secrets', 'storageSecretKey'],
 };

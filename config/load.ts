@@ -12,6 +12,7 @@ import Value from 'typebox/value';
 import { environmentVariables } from './environment.ts';
 import { type Settings, settingsSchema } from './schema.ts';
 import { findSecretProblems } from './secrets.ts';
+import { findStorageProblems } from './storage.ts';
 import { findWebhookProblems } from './webhooks.ts';
 
 /** EX_CONFIG of sysexits.h */
@@ -51,7 +52,12 @@ export function readSettings(environment: Environment): LoadResult {
   if (problems.length > 0) return { ok: false, problems: [...new Set(problems)] };
 
   const checked = settings as Settings;
-  problems.push(...findSecretProblems(checked), ...findConflicts(checked), ...findWebhookProblems(checked));
+  problems.push(
+    ...findSecretProblems(checked),
+    ...findConflicts(checked),
+    ...findWebhookProblems(checked),
+    ...findStorageProblems(checked),
+  );
   return problems.length > 0 ? { ok: false, problems } : { ok: true, settings: deepFreeze(checked) };
 }
 

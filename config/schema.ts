@@ -64,6 +64,8 @@ export const settingsSchema = Type.Object(
       }),
       serviceToken: Type.String({ default: '', description: 'Bearer token of service-to-service RPC' }),
       intakePassword: Type.String({ default: '', description: 'What the worker shows to the mta intake' }),
+      storageAccessKeyId: Type.String({ default: '', description: 'With storage.endpoint' }),
+      storageSecretKey: Type.String({ default: '', description: 'With storage.endpoint' }),
     }),
 
     api: section({
@@ -126,6 +128,22 @@ export const settingsSchema = Type.Object(
         description:
           'Sender of mails to owners of failing endpoints, an address of a domain of this installation; empty: none is sent',
       }),
+    }),
+
+    storage: section({
+      endpoint: Type.String({
+        pattern: '^$|^https?://',
+        default: '',
+        description:
+          'URL of a bucket that speaks S3, as https://s3.example.com/bucket, for the sources of ended messages; empty: they stay in Postgres',
+      }),
+      region: Type.String({ minLength: 1, default: 'auto', description: 'As the storage calls it' }),
+      moveAfterSeconds: Type.Integer({
+        minimum: 0,
+        default: 600,
+        description: 'How long the source of an ended message stays in Postgres, where webhooks read it',
+      }),
+      timeoutMs: positive(20_000, 'Longest request to the storage'),
     }),
 
     limits: section({

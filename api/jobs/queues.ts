@@ -6,6 +6,7 @@ export const INVALIDATE = 'invalidate';
 export const TELL_OWNER = 'tell-owner';
 export const CANCEL_LATE = 'cancel-late';
 export const IMPORT_SUPPRESSIONS = 'import-suppressions';
+export const TIDY_STORAGE = 'tidy-storage';
 
 const YEAR_SECONDS = 365 * 86_400;
 
@@ -24,19 +25,37 @@ const persistent: Omit<Queue, 'name'> = {
   notify: true,
 };
 
+/** Comes by the clock: one at a time, whichever worker takes it. What fails is done by the next. */
+const scheduled: Omit<Queue, 'name'> = {
+  policy: 'exclusive',
+  retryLimit: 0,
+  retentionSeconds: 3_600,
+  deleteAfterSeconds: 3_600,
+  expireInSeconds: 900,
+  heartbeatSeconds: 10,
+  notify: true,
+};
+
 const queues: Record<string, Omit<Queue, 'name'>> = {
   [HAND_OVER]: { ...persistent, partition: true },
   [INVALIDATE]: persistent,
   [TELL_OWNER]: persistent,
   [CANCEL_LATE]: persistent,
   [IMPORT_SUPPRESSIONS]: persistent,
+  [TIDY_STORAGE]: scheduled,
+};
+
+/** When they come (cron, UTC) */
+const schedules: Record<string, string> = {
+  [TIDY_STORAGE]: '* * * * *',
 };
 
 /** Creates what is missing and brings the options of the rest up to date. */
 export async function installQueues(boss: PgBoss): Promise<void> {
   for (const [name, options] of Object.entries(queues)) {
     await boss.createQueue(name, options);
-    const { partition: _, ...changeable } = options;
+    const { partition: _partition, policy: _policy, ...changeable } = options;
     await boss.updateQueue(name, changeable);
   }
+  for (const [name, cron] of Object.entries(schedules)) await boss.schedule(name, cron);
 }

@@ -16,6 +16,7 @@ import { cancelLate } from './cancel-late.ts';
 import { handOver } from './hand-over.ts';
 import { type InvalidateJob, invalidate } from './invalidate.ts';
 import { CANCEL_LATE, HAND_OVER, IMPORT_SUPPRESSIONS, INVALIDATE, TELL_OWNER } from './queues.ts';
+import { workScheduled } from './scheduled.ts';
 import { tellOwner } from './tell-owner.ts';
 import { startUpkeep } from './upkeep.ts';
 
@@ -77,7 +78,7 @@ function createBoss({ database }: Settings, log: Logger): PgBoss {
     useListenNotify: true,
     migrate: false,
     createSchema: false,
-    schedule: false,
+    schedule: true,
     superviseIntervalSeconds: 5,
     monitorIntervalSeconds: 5,
     instanceName: 'worker',
@@ -126,6 +127,7 @@ async function work(
     { ...options, batchSize: 1 },
     (jobs: Job<{ importId: number }>[]) => settle(jobs, ({ importId }) => runImport(store, importId)),
   );
+  await workScheduled(store.boss, store.pool, settings, log);
 }
 
 /** Runs a batch side by side; each job succeeds or fails for itself. */

@@ -5,7 +5,6 @@ import type { Context } from '../app.ts';
 import type { AttachedFile, Parts, PartsOptions } from '../mail/parts.ts';
 import { readParts } from '../mail/read-parts.ts';
 import { findMessage } from '../models/message.ts';
-import { findSource } from '../models/message-source.ts';
 import { UNAVAILABLE } from '../plugins/admission.ts';
 import { NOT_FOUND } from '../plugins/errors.ts';
 import { authenticateReader, readerOf } from '../plugins/reader.ts';
@@ -17,6 +16,8 @@ import {
   showSourceSchema,
   showTextSchema,
 } from '../schemas/message-sources.ts';
+import { loadSource } from '../storage/load-source.ts';
+import { openObjectStore } from '../storage/object-store.ts';
 import { asFile, inertHeaders } from './foreign-content.ts';
 import { readId } from './id.ts';
 
@@ -30,15 +31,20 @@ function refuse<Code extends number>(code: Code, body: { error: string }) {
   return { ok: false, code, body } as const;
 }
 
-export function messageSourceRoutes({ store: { pool } }: Context): FastifyPluginAsyncTypebox {
-  async function loadSource(request: FastifyRequest, id: string): Promise<Loaded<Buffer, SourceCode>> {
+export function messageSourceRoutes({ store: { pool }, settings }: Context): FastifyPluginAsyncTypebox {
+  const objects = openObjectStore(settings);
+
+  async function readSource(request: FastifyRequest, id: string): Promise<Loaded<Buffer, SourceCode>> {
     const message = await findMessage(pool, readId(id), readerOf(request));
     if (!message) return refuse(404, NOT_FOUND);
     if (!request.admitBytes(message.sizeBytes * COPIES)) return refuse(503, UNAVAILABLE);
-    const value = await findSource(pool, message.id);
-    return value
-      ? { ok: true, value }
-      : refuse(410, { error: 'The source of this message is not kept any more' });
+    const source = await loadSource(pool, objects, message.id);
+    if (source.ok) return { ok: true, value: source.content };
+    if (source.reason === 'gone') {
+      return refuse(410, { error: 'The source of this message is not kept any more' });
+    }
+    request.log.warn({ err: source.error, messageId: message.id }, 'storage.unavailable');
+    return refuse(503, UNAVAILABLE);
   }
 
   async function loadParts(
@@ -46,7 +52,7 @@ export function messageSourceRoutes({ store: { pool } }: Context): FastifyPlugin
     id: string,
     options?: PartsOptions,
   ): Promise<Loaded<Parts, SourceCode | 422>> {
-    const source = await loadSource(request, id);
+    const source = await readSource(request, id);
     if (!source.ok) return source;
     const value = await readParts(source.value, options);
     return value ? { ok: true, value } : refuse(422, { error: 'This message cannot be taken apart' });
@@ -57,7 +63,7 @@ export function messageSourceRoutes({ store: { pool } }: Context): FastifyPlugin
     const config = { answersOtherType: true };
 
     app.get('/messages/:id/source', { schema: showSourceSchema, config }, async (request, reply) => {
-      const source = await loadSource(request, request.params.id);
+      const source = await readSource(request, request.params.id);
       if (!source.ok) return reply.code(source.code).send(source.body);
       const name = asFile(`${request.params.id}.eml`);
       return reply

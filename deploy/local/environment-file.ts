@@ -18,6 +18,8 @@ const HOST_FACTS = [
   'REDIS_URL',
   'POSTERN_HOSTNAME',
   'POSTERN_INSTANCE_ID',
+  'POSTERN_STORAGE_ACCESS_KEY_ID',
+  'POSTERN_STORAGE_SECRET_KEY',
 ];
 
 const SECRETS: Record<string, () => string> = {

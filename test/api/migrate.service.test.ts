@@ -73,7 +73,7 @@ describe('api/migrate', () => {
 
     assert.deepEqual(
       rows.filter(({ notify }) => notify).map(({ name }) => name),
-      ['cancel-late', 'hand-over', 'import-suppressions', 'invalidate', 'tell-owner'],
+      ['cancel-late', 'hand-over', 'import-suppressions', 'invalidate', 'tell-owner', 'tidy-storage'],
     );
   });
 });
