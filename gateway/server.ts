@@ -3,13 +3,14 @@
  *
  * Clients authenticate with an API token, over TLS only, and hand over messages in the name of the token's own
  * domain. A message goes to the api byte for byte, Bcc aside, and 250 is said only after the api has committed it;
- * while the api cannot be reached the answer is 451. Nothing is kept here: any number of gateways may run.
+ * while the api cannot be reached the answer is 451. Nothing is kept here: any number of gateways may run. They count
+ * failed AUTHs together in Redis, and without it each alone.
  *
  * Trusts: the api, by the service token. Trusts nothing a client sends.
  * Never: offers AUTH without TLS, logs a password or a token, relays for anybody without a credential, takes a
  * message with a bare CR, a bare LF or a NUL (SMTP smuggling).
  * Standards: RFC 5321, 6409, 8314, 3207 (STARTTLS), 4954 (AUTH), 1870 (SIZE), 6152 (8BITMIME), 6531 (SMTPUTF8),
- * 2920 (PIPELINING), 2034 and 3463 (enhanced codes).
+ * 2920 (PIPELINING), 2034 and 3463 (enhanced codes), 8996 (no TLS before 1.2).
  * Settings: gateway.*, limits.*, hostname, api.url, redis.url, secrets.
  */
 import { randomBytes } from 'node:crypto';

@@ -42,6 +42,13 @@ describe('deadlines (RS-1)', () => {
     await expectAlive(started.target);
   });
 
+  it('end a session that has not said EHLO, nor a whole line', async () => {
+    const { smtp } = await start({ gateway: { commandTimeoutMs: 200 } });
+    client = await DialogClient.open(smtp.host, smtp.starttls, { tls: false });
+    assert.match(await client.readReply(), /^220 /);
+    await expectTimeout(client, 200);
+  });
+
   it('end a session whose AUTH answer drips in', async () => {
     client = await openSession(await start({ gateway: { commandTimeoutMs: 200 } }));
     await client.send('AUTH LOGIN\r\n');
