@@ -41,6 +41,21 @@ describe('bin/postern', () => {
     await assert.rejects(postern('message', 'show', '1', '--token', created.token), /postern: .*not found/i);
   });
 
+  it('manages organizations as an operator, and replaces the keys of secrets while mail flows', async () => {
+    const made = JSON.parse(await postern('--json', 'organization', 'create', 'Acceptance')) as {
+      id: number;
+    };
+    assert.match(await postern('organization', 'suspend', String(made.id)), /Acceptance +suspended/);
+    assert.match(await postern('audit'), /operator demo .* organization\.suspended +Acceptance/);
+
+    const columns = JSON.parse(await postern('--json', 'secrets', 'rotate')) as {
+      column: string;
+      unreadable: number[];
+    }[];
+    assert.equal(columns.length >= 4, true);
+    for (const { column, unreadable } of columns) assert.deepEqual(unreadable, [], column);
+  });
+
   it('says that everything is up', async () => {
     const { processes, queue } = JSON.parse(await postern('--json', 'status')) as {
       processes: { name: string; status: string }[];

@@ -1,7 +1,7 @@
 /**
  * Holds every answer of a test's app against the schema of its route: a status that no schema names, a body that does not
- * fit, or a field that no schema names, fails the test file (AP-8). Without a trace in the app itself: Fastify tells of
- * each instance that is made.
+ * fit, a field that no schema names, and an answer without its request id fail the test file (AP-8). Without a trace in
+ * the app itself: Fastify tells of each instance that is made.
  */
 import { channel } from 'node:diagnostics_channel';
 import { Ajv, type ValidateFunction } from 'ajv';
@@ -35,6 +35,10 @@ export async function watchReplies(
       for (const each of [method].flat()) watch.routes.push({ method: each, url });
     });
     fastify.addHook('onSend', async (request, reply, payload) => checkReply(watch, request, reply, payload));
+    fastify.addHook('onResponse', async (request, reply) => {
+      if (reply.getHeader('x-request-id') === request.id) return;
+      watch.violations.push(`${request.method} ${request.url}: no X-Request-Id`);
+    });
   };
   initialization.subscribe(addHooks);
   try {

@@ -9,6 +9,7 @@ describe('the watch over answers (AP-8)', () => {
   async function judge(response: object, status: number, body: object | undefined) {
     const { app, watch } = await watchReplies(async () => {
       const instance = fastify();
+      instance.addHook('onSend', async (request, reply) => void reply.header('x-request-id', request.id));
       instance.get('/api/v1/thing', { schema: { response } }, async (_request, reply) =>
         reply.code(status).serializer(JSON.stringify).send(body),
       );
@@ -32,6 +33,13 @@ describe('the watch over answers (AP-8)', () => {
       'GET /api/v1/thing 404: no schema names this status',
     ]);
     assert.deepEqual(await judge({}, 200, { id: 1 }), ['GET /api/v1/thing 200: no schema names this status']);
+  });
+
+  it('finds an answer without its request id', async () => {
+    const { app, watch } = await watchReplies(async () => fastify());
+    await app.inject('/nowhere');
+    await app.close();
+    assert.deepEqual(watch.violations, ['GET /nowhere: no X-Request-Id']);
   });
 
   it('finds a column that no schema names', async () => {

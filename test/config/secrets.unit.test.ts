@@ -4,7 +4,7 @@ import { maskSecrets } from '../../config/secrets.ts';
 import { createTestSettings } from '../support/settings.ts';
 
 describe('config/secrets', () => {
-  it('shows the settings without a secret and without the passwords in URLs', () => {
+  it('shows the settings without a secret and without the passwords in URLs (AU-11)', () => {
     const settings = createTestSettings({
       database: { url: 'postgres://app:hunter2@db.test/postern' },
       redis: { url: 'redis://:hunter3@cache.test/0' },
