@@ -66,8 +66,11 @@ export async function claimDeliveries(
         where disabled_at is null
           and deleted_at is null
           and (paused_until is null or paused_until <= now())
-          and exists (select from webhook_deliveries
-                       where webhook_id = webhook.id and state = 'pending' and next_attempt_at <= now())
+          and (select next_attempt_at
+                 from webhook_deliveries
+                where webhook_id = webhook.id and state = 'pending'
+                order by next_attempt_at
+                limit 1) <= now()
      ), turn as ( -- all get their share; when there is not enough for that, chance decides who waits
        select open.*,
               least(slots, greatest($4::integer / count(*) over (), 1)) as share,
@@ -85,11 +88,14 @@ export async function claimDeliveries(
                where candidate.webhook_id = turn.id
                  and candidate.state = 'pending'
                  and candidate.next_attempt_at <= now()
-                 and not exists (select from webhook_deliveries earlier
-                                  where earlier.webhook_id = candidate.webhook_id
-                                    and earlier.message_id = candidate.message_id
-                                    and earlier.position < candidate.position
-                                    and earlier.state = 'pending')
+                 -- "not exists" Postgres would make a join, which reads all that waits for the endpoint, squared (HK-12)
+                 and candidate.position = coalesce((select position
+                                                      from webhook_deliveries oldest
+                                                     where oldest.webhook_id = candidate.webhook_id
+                                                       and oldest.message_id = candidate.message_id
+                                                       and oldest.state = 'pending'
+                                                     order by oldest.position
+                                                     limit 1), candidate.position)
                order by next_attempt_at, position
                limit turn.share
                  for update skip locked) delivery
