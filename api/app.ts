@@ -16,6 +16,7 @@ import { requireServiceToken, rpcServerOptions } from '../lib/rpc/server.ts';
 import type { Store } from './database.ts';
 import { limitBytesInFlight, RETRY_AFTER_SECONDS } from './plugins/admission.ts';
 import { answerError, answerNotFound } from './plugins/errors.ts';
+import { takeEmptyJson } from './plugins/json-body.ts';
 import { type ApiMetrics, addMonitoring } from './plugins/metrics.ts';
 import { requireJson } from './plugins/negotiation.ts';
 import { addOpenApi } from './plugins/openapi.ts';
@@ -91,6 +92,7 @@ export async function createApp({
   app.decorateRequest('domainCredential', undefined);
   app.decorateRequest('organizationCredential', undefined);
   app.decorateRequest('operatorCredential', undefined);
+  takeEmptyJson(app);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
   limitBytesInFlight(app);

@@ -9,7 +9,6 @@ const fastifyErrors: Record<string, [status: number, error: string]> = {
   FST_ERR_CTP_BODY_TOO_LARGE: [413, 'Email exceeds the maximum size of 30 MB'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [406, 'Invalid request format or content type'],
   FST_ERR_CTP_INVALID_JSON_BODY: [400, 'Request body is not valid JSON'],
-  FST_ERR_CTP_EMPTY_JSON_BODY: [400, 'Request body is not valid JSON'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, 'Request body and Content-Length differ'],
 };
 
