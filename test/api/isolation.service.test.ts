@@ -157,10 +157,6 @@ describe('tenants (AU-9)', () => {
       address: `a@gone.${owner.domain}`,
       domain: owner.domain,
     });
-    const imported = await api.app.inject({
-      ...{ method: 'POST', url: `/api/v1/suppressions/imports?domain=${owner.domain}`, payload: 'address\n' },
-      headers: { [ORGANIZATION]: owner.organizationToken, 'content-type': 'text/csv' },
-    });
     const key = owner === stranger ? await manage('POST', `${domain}/dkim_keys`) : undefined;
     const imported = await api.app.inject({
       method: 'POST',
