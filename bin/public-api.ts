@@ -62,9 +62,6 @@ const domainSchema = Type.Object({
 });
 export type Domain = Static<typeof domainSchema>;
 
-const tokenSchema = Type.Object({ id: Type.Integer(), name: Type.String(), token: Type.String() });
-export type Token = Static<typeof tokenSchema>;
-
 /** `code`: HTTP status; 0: no answer. */
 export type ApiResult<T> = { ok: true; value: T } | { ok: false; code: number; reason: string };
 
@@ -100,7 +97,6 @@ export interface PublicApi {
   cancelMessage(id: number): Promise<ApiResult<Cancellation>>;
   listDomains(): Promise<ApiResult<Domain[]>>;
   createDomain(name: string): Promise<ApiResult<Domain>>;
-  createToken(domainId: number, name: string): Promise<ApiResult<Token>>;
 }
 
 export interface Credentials {
@@ -154,8 +150,6 @@ export function createPublicApi(
     cancelMessage: (id) => call(cancellationSchema, 'POST', `/messages/${id}/cancellation`),
     listDomains: () => call(Type.Array(domainSchema), 'GET', '/domains?limit=200'),
     createDomain: (name) => call(domainSchema, 'POST', '/domains', { domain: { url: name } }),
-    createToken: (domainId, name) =>
-      call(tokenSchema, 'POST', `/domains/${domainId}/api_tokens`, { api_token: { name } }),
   };
 }
 

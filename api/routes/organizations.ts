@@ -1,6 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
 import type { Context } from '../app.ts';
 import { createOrganizationToken } from '../models/api-token.ts';
+import type { Change } from '../models/audit.ts';
 import {
   createOrganization,
   findOrganization,
@@ -26,6 +28,18 @@ import { addTokenRoutes } from './token-resource.ts';
 
 /** What an operator does: customers, their limits, their first token, and an end to their sending. */
 export function organizationRoutes({ store }: Context): FastifyPluginAsyncTypebox {
+  const switchSending = (
+    request: FastifyRequest<{ Params: { id: string } }>,
+    work: typeof suspendOrganization,
+    action: Action,
+  ): Promise<Organization | undefined> =>
+    change(
+      store,
+      request,
+      (tx) => work(tx, readId(request.params.id)),
+      (switched) => switched && describe(action, switched),
+    );
+
   return async (app) => {
     app.addHook('onRequest', authenticateOperator(store.pool));
 
@@ -66,22 +80,12 @@ export function organizationRoutes({ store }: Context): FastifyPluginAsyncTypebo
     });
 
     app.put('/organizations/:id/suspension', { schema: suspensionSchema }, async (request, reply) => {
-      const organization = await change(
-        store,
-        request,
-        (tx) => suspendOrganization(tx, readId(request.params.id)),
-        (suspended) => suspended && describe('suspended', suspended),
-      );
+      const organization = await switchSending(request, suspendOrganization, 'suspended');
       return organization ? toOrganization(organization) : reply.code(404).send(NOT_FOUND);
     });
 
     app.delete('/organizations/:id/suspension', { schema: suspensionSchema }, async (request, reply) => {
-      const organization = await change(
-        store,
-        request,
-        (tx) => resumeOrganization(tx, readId(request.params.id)),
-        (resumed) => resumed && describe('resumed', resumed),
-      );
+      const organization = await switchSending(request, resumeOrganization, 'resumed');
       return organization ? toOrganization(organization) : reply.code(404).send(NOT_FOUND);
     });
 
@@ -96,13 +100,10 @@ export function organizationRoutes({ store }: Context): FastifyPluginAsyncTypebo
   };
 }
 
-function describe(action: 'created' | 'changed' | 'suspended' | 'resumed', organization: Organization) {
-  const { id, name, suspended_at: _, created_at: __, ...terms } = toOrganization(organization);
-  return {
-    organizationId: id,
-    action: `organization.${action}`,
-    subject: name,
-    subjectId: id,
-    details: terms,
-  };
+type Action = 'created' | 'changed' | 'suspended' | 'resumed';
+
+function describe(action: Action, organization: Organization): Change {
+  const { id, name, retention_days, max_domains, messages_per_minute } = toOrganization(organization);
+  const details = { retention_days, max_domains, messages_per_minute };
+  return { organizationId: id, action: `organization.${action}`, subject: name, subjectId: id, details };
 }

@@ -6,7 +6,7 @@ import { startTestApi, type Tenant, type TestApi } from '../api/support.ts';
 import { startTestDns, type TestDns } from '../support/dns.ts';
 
 describe('bin/postern, managing', function () {
-  this.timeout(60_000); // a process for each command
+  this.timeout(120_000); // a process for each command
 
   let api: TestApi;
   let dns: TestDns;
@@ -108,5 +108,19 @@ describe('bin/postern, managing', function () {
       /cli\.test signs with postern2 from now on/,
     );
     assert.equal((await json('domain', 'show', 'cli.test')).dkim_selector, 'postern2');
+  });
+
+  it('makes a token for one purpose, lists it, and revokes it', async () => {
+    const terms = ['--scope', 'send', 'messages:read', '--network', '192.0.2.0/24', '--expires', '90d'];
+    const { id, token } = await json('token', 'create', '--domain', 'cli.test', '--name', 'shop', ...terms);
+    const { stdout } = await run('token', 'list', '--domain', 'cli.test');
+    assert.match(
+      stdout,
+      new RegExp(`${id} +shop +send, messages:read +192\\.0\\.2\\.0/24 +\\d{4}-.* never$`, 'm'),
+    );
+    assert.equal(stdout.includes(token), false);
+
+    await json('token', 'revoke', String(id), '--domain', 'cli.test');
+    assert.doesNotMatch((await run('token', 'list', '--domain', 'cli.test')).stdout, /shop/);
   });
 });
