@@ -8,6 +8,7 @@ export const areas = [
   'messages',
   'webhooks',
   'suppressions',
+  'templates',
   'domains',
   'api_tokens',
   'organization',
