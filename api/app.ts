@@ -36,6 +36,8 @@ import { ownOrganizationRoutes } from './routes/own-organization.ts';
 import { sendRoutes } from './routes/send.ts';
 import { suppressionImportRoutes } from './routes/suppression-imports.ts';
 import { suppressionRoutes } from './routes/suppressions.ts';
+import { templateRoutes } from './routes/templates.ts';
+import { unsubscriptionRoutes } from './routes/unsubscriptions.ts';
 import { verificationRoutes } from './routes/verifications.ts';
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
 import { webhookStateRoutes } from './routes/webhook-states.ts';
@@ -45,6 +47,7 @@ import { deliveryEventCalls } from './rpc/delivery-events.ts';
 import { dkimKeyCalls } from './rpc/dkim-keys.ts';
 import { submissionCalls } from './rpc/submissions.ts';
 import { suppressionCalls } from './rpc/suppressions.ts';
+import { createTemplateRenderer, type TemplateRenderer } from './templates/renderer.ts';
 
 /** Base64 grows by a third, its line ends and JSON's escapes by some more. */
 const BODY_BYTES_PER_MESSAGE_BYTE = 1.5;
@@ -65,6 +68,7 @@ export interface Context {
   settings: Settings;
   metrics: ApiMetrics;
   limiter: RateLimiter;
+  templates: TemplateRenderer;
 }
 
 export async function createApp({
@@ -101,10 +105,13 @@ export async function createApp({
   app.addHook('onResponse', async (request, reply) => logResponse(request.log, reply.statusCode, request));
 
   const metrics = addMonitoring(app, { database: () => pool.query('select 1') });
-  const context = { store: { pool, boss, invalidator }, settings, metrics, limiter };
+  const templates = createTemplateRenderer();
+  app.addHook('onClose', () => templates.close());
+  const context = { store: { pool, boss, invalidator }, settings, metrics, limiter, templates };
   await addSecurityHeaders(app);
   await addOpenApi(app);
   await app.register(publicRoutes(context), { prefix: '/api/v1' });
+  await app.register(unsubscriptionRoutes(context));
   await app.register(rpcRoutes(context));
   return app;
 }
@@ -120,6 +127,7 @@ function publicRoutes(context: Context) {
       messageRoutes,
       cancellationRoutes,
       messageSourceRoutes,
+      templateRoutes,
       domainRoutes,
       verificationRoutes,
       dkimKeyRoutes,

@@ -57,6 +57,7 @@ export function readSettings(environment: Environment): LoadResult {
     ...findConflicts(checked),
     ...findWebhookProblems(checked),
     ...findStorageProblems(checked),
+    ...findPublicUrlProblems(checked),
   );
   return problems.length > 0 ? { ok: false, problems } : { ok: true, settings: deepFreeze(checked) };
 }
@@ -140,6 +141,12 @@ function findConflicts(settings: Settings): string[] {
     owners.set(port, name);
   }
   return problems;
+}
+
+/** RFC 8058 3.1: a link to unsubscribe is HTTPS. */
+function findPublicUrlProblems({ environment, api }: Settings): string[] {
+  const isPlain = environment === 'production' && api.publicUrl.startsWith('http:');
+  return isPlain ? ['api.publicUrl: must begin with https:// in production'] : [];
 }
 
 function deepFreeze<T extends object>(value: T): T {

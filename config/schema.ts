@@ -76,6 +76,12 @@ export const settingsSchema = Type.Object(
         default: 'http://127.0.0.1:3000',
         description: 'Where the other services reach the api',
       }),
+      publicUrl: Type.String({
+        pattern: '^$|^https?://[^\\s?#]+$',
+        default: '',
+        description:
+          'Where recipients reach the api to unsubscribe, https://…; empty: api.url, in production no such links',
+      }),
       trustedProxies: Type.Array(Type.String(), {
         default: [],
         description: 'Addresses or networks whose X-Forwarded-For is believed: your reverse proxies (AP-4)',

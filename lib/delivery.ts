@@ -17,6 +17,8 @@ export interface MessageIdentity {
   tags?: string[];
   /** `transactional` where nothing is said */
   stream?: string;
+  /** Each recipient gets a link to unsubscribe (plugins/unsubscribe). */
+  hasUnsubscribeLink?: boolean;
   /** Milliseconds since the epoch, when the worker last read the block list for its recipients. */
   listsReadAt?: number;
 }

@@ -14,6 +14,7 @@ export const plugins = {
   'return-path': ['sender'],
   status: ['main', 'sender'],
   suppression: ['sender'],
+  unsubscribe: ['sender'],
   dkim: ['sender'],
 } as const;
 

@@ -3,7 +3,8 @@
  *
  * Keys come from the api by RPC, cached (lib/rpc): a rotated key is used within a second. A key that is out of reach
  * defers the delivery with 4.3.0; a message is never sent unsigned, and never signed with a key that was withdrawn.
- * RSA-2048, sha256, relaxed/relaxed. From, To and Subject are oversigned: none can be added behind the signature (8.15).
+ * RSA-2048, sha256, relaxed/relaxed. From, To and Subject are oversigned, and the fields of one-click unsubscription
+ * where there are any: none can be added behind the signature (8.15).
  *
  * Trusts: the body hash that the mta computed when it took the message in.
  * Settings: api.url, secrets.serviceToken, redis.url.
@@ -25,6 +26,8 @@ export const replies = {
 
 /** Signed once more than they occur, so that another one breaks the signature. */
 const OVERSIGNED = ['from', 'to', 'subject'];
+/** As these, where they occur: a list that adds its own to a mail without breaks nothing (RFC 8058 4). */
+const OVERSIGNED_IF_PRESENT = ['list-unsubscribe', 'list-unsubscribe-post'];
 
 /** RFC 6376 5.4.1, with the list and feedback fields of RFC 8058. */
 const SIGNED = [
@@ -123,7 +126,9 @@ function selectFields(headers: Headers): { names: string[]; canonical: string } 
       names.push(name);
       canonical += `${canonicalizeField(line)}\r\n`;
     }
-    if (OVERSIGNED.includes(name)) names.push(name);
+    if (OVERSIGNED.includes(name) || (fields.length > 0 && OVERSIGNED_IF_PRESENT.includes(name))) {
+      names.push(name);
+    }
   }
   return { names, canonical };
 }

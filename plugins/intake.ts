@@ -19,7 +19,16 @@ export const title = 'intake';
 
 export const INTAKE_USER = 'worker';
 
-const FIELDS = ['message', 'organization', 'domain', 'priority', 'tags', 'stream', 'lists-read-at'];
+const FIELDS = [
+  'message',
+  'organization',
+  'domain',
+  'priority',
+  'tags',
+  'stream',
+  'lists-read-at',
+  'unsubscribe',
+];
 /** RFC 5321 6.3: at least 100. */
 const MAX_HOPS = 100;
 
@@ -71,6 +80,7 @@ export function takeIdentity(headers: Headers): MessageIdentity | undefined {
   const tags = readTags(headers.getFirst('x-postern-tags'));
   const stream = /^[a-z]{1,40}$/.exec(headers.getFirst('x-postern-stream').trim())?.[0];
   const listsReadAt = readInteger(headers.getFirst('x-postern-lists-read-at'));
+  const hasUnsubscribeLink = headers.getFirst('x-postern-unsubscribe').trim() === 'yes';
   for (const name of FIELDS) headers.remove(`x-postern-${name}`);
   if (messageId === undefined || organizationId === undefined || domain === undefined) return undefined;
   return {
@@ -81,6 +91,7 @@ export function takeIdentity(headers: Headers): MessageIdentity | undefined {
     ...(tags && { tags }),
     ...(stream && { stream }),
     ...(listsReadAt !== undefined && { listsReadAt }),
+    ...(hasUnsubscribeLink && { hasUnsubscribeLink }),
   };
 }
 

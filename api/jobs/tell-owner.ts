@@ -43,7 +43,7 @@ async function send(
   };
   const name = `webhook ${trouble.webhookId} ${trouble.reason} ${trouble.since}`;
   const key = { tokenId: credential.tokenId, key: name, fingerprint: fingerprintOf(name) };
-  const outcome = await sendMessage(store, credential, body, { limits, key });
+  const outcome = await sendMessage(store, credential, body, { limits, key, offersUnsubscribe: false });
   if (outcome.state === 'running') throw new Error('another worker is telling it'); // which may fail: look again
   if (outcome.state !== 'answered' || outcome.answer.status === 200) return undefined;
   return JSON.stringify(outcome.answer.body);

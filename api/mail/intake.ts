@@ -91,6 +91,7 @@ function address({
   domain,
   stream,
   tags,
+  hasUnsubscribeLink,
   content,
   listsReadAt,
 }: Addressed): Buffer {
@@ -101,6 +102,7 @@ function address({
     `X-Postern-Priority: ${priorityOf(stream)}`,
     `X-Postern-Tags: ${Buffer.from(JSON.stringify(tags)).toString('base64')}`,
     `X-Postern-Stream: ${stream}`,
+    `X-Postern-Unsubscribe: ${hasUnsubscribeLink ? 'yes' : 'no'}`,
     `X-Postern-Lists-Read-At: ${listsReadAt ?? ''}`,
     '',
   ];

@@ -1,9 +1,9 @@
 /** Many requests in one: each is read, checked and answered by itself; those that are taken are committed together. */
-import type { Settings } from '../../config/schema.ts';
 import type { Store, Transaction } from '../database.ts';
 import type { DomainCredential } from '../models/api-token.ts';
-import { answerOnce, type IdempotencyKey, type Outcome } from '../models/idempotency-key.ts';
-import { type Prepared, prepareMessage } from './send.ts';
+import { answerOnce, type Outcome } from '../models/idempotency-key.ts';
+import { TemplateFiller } from '../templates/fill.ts';
+import { type Prepared, prepareMessage, type SendOptions } from './send.ts';
 import { acceptAll } from './send-group.ts';
 
 export const MAX_BATCH_MESSAGES = 500;
@@ -31,15 +31,16 @@ export async function sendBatch(
   store: Store,
   credential: DomainCredential,
   requests: readonly unknown[],
-  { limits, key }: { limits: Settings['limits']; key: IdempotencyKey | undefined },
+  { key, templates, ...options }: Required<Omit<SendOptions, 'group' | 'key'>> & Pick<SendOptions, 'key'>,
 ): Promise<{ outcome: Outcome; accepted: number }> {
+  const filler = new TemplateFiller(store.pool, templates, credential);
   const prepared: Prepared[] = [];
   let bytes = 0;
   for (const request of requests) {
-    const one = await prepareMessage(credential, request, limits);
+    const one = await prepareMessage(credential, request, options, filler);
     prepared.push(one);
     bytes += one.ok ? one.message.content.length : 0;
-    if (bytes > limits.maxMessageBytes) return { outcome: answered(413, TOO_LARGE), accepted: 0 };
+    if (bytes > options.limits.maxMessageBytes) return { outcome: answered(413, TOO_LARGE), accepted: 0 };
   }
   let accepted = 0;
   const outcome = await answerOnce(store, key, async (tx) => {

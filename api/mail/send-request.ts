@@ -10,6 +10,7 @@ import { type CustomHeader, readCustomHeaders } from './custom-headers.ts';
 import { FieldReader, hasControlCharacter, type Refusal } from './field-reader.ts';
 import { type Metadata, readMetadata } from './metadata.ts';
 import { readSendAt } from './send-at.ts';
+import { decideLink } from './unsubscribe-link.ts';
 
 export interface SendRequest {
   from: Mailbox;
@@ -29,6 +30,8 @@ export interface SendRequest {
   stream: Stream;
   headers: CustomHeader[];
   metadata: Metadata;
+  /** Each recipient gets a link of its own to unsubscribe. */
+  hasUnsubscribeLink: boolean;
   /** Null: at once */
   sendAt: Date | null;
 }
@@ -43,14 +46,20 @@ const LIST_UNSUBSCRIBE = /^<[!-;=?-~]{1,900}>(?:\s*,\s*<[!-;=?-~]{1,900}>)*$/;
 const MAX_TAGS = 100;
 const MAX_TAG_CHARACTERS = 255;
 
+export interface ReadOptions {
+  limits: Settings['limits'];
+  /** Whether recipients can be offered a link to unsubscribe (lib/unsubscribe.ts). */
+  offersUnsubscribe: boolean;
+}
+
 /** @param domain the only domain that From may name */
-export function readSendRequest(body: unknown, domain: string, limits: Settings['limits']): ReadResult {
+export function readSendRequest(body: unknown, domain: string, options: ReadOptions): ReadResult {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     return { ok: false, refusal: { code: 400, body: { error: 'Request body is not a JSON object' } } };
   }
   const reader = new FieldReader(body as Record<string, unknown>);
   const from = readFrom(reader, domain);
-  const request = from && readFields(reader, from, limits.maxToRecipients);
+  const request = from && readFields(reader, from, options);
   if (reader.problem) return { ok: false, refusal: reader.problem };
   if (!request) throw new Error('a request without a problem has been read');
   return { ok: true, request };
@@ -71,7 +80,11 @@ function readFrom(reader: FieldReader, domain: string): Mailbox | undefined {
   return from;
 }
 
-function readFields(reader: FieldReader, from: Mailbox, maxCount: number): SendRequest {
+function readFields(
+  reader: FieldReader,
+  from: Mailbox,
+  { limits: { maxToRecipients: maxCount }, offersUnsubscribe }: ReadOptions,
+): SendRequest {
   const to = reader.mailboxes('to', maxCount);
   if (to.length === 0) reader.refuseField('to', 'undefined field');
   const cc = reader.mailboxes('cc', maxCount);
@@ -85,7 +98,7 @@ function readFields(reader: FieldReader, from: Mailbox, maxCount: number): SendR
       body: { errors: { htmlbody: ['undefined field'], textbody: ['undefined field'] } },
     });
   }
-  return {
+  const request = {
     from,
     to,
     cc,
@@ -104,6 +117,7 @@ function readFields(reader: FieldReader, from: Mailbox, maxCount: number): SendR
     metadata: readMetadata(reader),
     sendAt: readSendAt(reader),
   };
+  return { ...request, hasUnsubscribeLink: readUnsubscribe(reader, request, offersUnsubscribe) };
 }
 
 /** Separated by spaces; by commas too, as the contract's documentation once said. */
@@ -132,6 +146,21 @@ function readStream(reader: FieldReader): Stream {
   if (isStream(value)) return value;
   reader.refuseField('stream', 'is not transactional or bulk');
   return DEFAULT_STREAM;
+}
+
+function readUnsubscribe(
+  reader: FieldReader,
+  { stream, listUnsubscribe }: Pick<SendRequest, 'stream' | 'listUnsubscribe'>,
+  isOffered: boolean,
+): boolean {
+  const asked = reader.value('unsubscribe');
+  if (asked !== undefined && typeof asked !== 'boolean') {
+    reader.refuseField('unsubscribe', 'is not true or false');
+    return false;
+  }
+  const decision = decideLink({ asked, stream, hasOwn: listUnsubscribe !== undefined, isOffered });
+  if (!decision.ok) reader.refuseField('unsubscribe', decision.problem);
+  return decision.ok && decision.hasLink;
 }
 
 function isTag(tag: unknown): tag is string {

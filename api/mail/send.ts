@@ -1,23 +1,25 @@
 /** From a request that was read to a message that is queued. */
-import type { Settings } from '../../config/schema.ts';
 import type { Store } from '../database.ts';
 import type { DomainCredential } from '../models/api-token.ts';
 import { answerOnce, type IdempotencyKey, type Outcome } from '../models/idempotency-key.ts';
 import type { NewMessage } from '../models/message.ts';
+import { TemplateFiller } from '../templates/fill.ts';
+import type { TemplateRenderer } from '../templates/renderer.ts';
 import { composeMessage, listRecipients } from './compose.ts';
 import type { Refusal } from './field-reader.ts';
 import { acceptAll, type SendGroup } from './send-group.ts';
-import { readSendRequest } from './send-request.ts';
+import { type ReadOptions, readSendRequest } from './send-request.ts';
 
 export type Prepared = { ok: true; message: NewMessage } | { ok: false; refusal: Refusal };
 
 const TOO_LARGE: Refusal = { code: 413, body: { error: 'Email exceeds the maximum size of 30 MB' } };
 
-export interface SendOptions {
-  limits: Settings['limits'];
+export interface SendOptions extends ReadOptions {
   key: IdempotencyKey | undefined;
   /** Requests without a key are committed together with others. */
   group?: SendGroup;
+  /** Without it no request names a template. */
+  templates?: TemplateRenderer;
 }
 
 /** Resolves after the commit: from then on the message is ours to deliver. */
@@ -25,9 +27,10 @@ export async function sendMessage(
   store: Store,
   credential: DomainCredential,
   body: unknown,
-  { limits, key, group }: SendOptions,
+  { key, group, templates, ...options }: SendOptions,
 ): Promise<Outcome> {
-  const prepared = await prepareMessage(credential, body, limits);
+  const filler = templates && new TemplateFiller(store.pool, templates, credential);
+  const prepared = await prepareMessage(credential, body, options, filler);
   if (!prepared.ok) {
     return { state: 'answered', answer: { status: prepared.refusal.code, body: prepared.refusal.body } };
   }
@@ -40,17 +43,20 @@ export async function sendMessage(
   });
 }
 
-/** Reads, checks and composes, and touches no database. */
+/** Fills the template where one is named; reads, checks and composes, and changes nothing. */
 export async function prepareMessage(
   credential: DomainCredential,
   body: unknown,
-  limits: Settings['limits'],
+  options: ReadOptions,
+  filler?: TemplateFiller,
 ): Promise<Prepared> {
-  const read = readSendRequest(body, credential.domain, limits);
+  const filled = filler ? await filler.fill(body) : ({ ok: true, body } as const);
+  if (!filled.ok) return filled;
+  const read = readSendRequest(filled.body, credential.domain, options);
   if (!read.ok) return read;
   const { content, messageId } = await composeMessage(read.request);
-  if (content.length > limits.maxMessageBytes) return { ok: false, refusal: TOO_LARGE };
-  const { from, subject, tags, stream, metadata, sendAt } = read.request;
+  if (content.length > options.limits.maxMessageBytes) return { ok: false, refusal: TOO_LARGE };
+  const { from, subject, tags, stream, metadata, hasUnsubscribeLink, sendAt } = read.request;
   const message = {
     credential,
     source: 'http',
@@ -62,6 +68,7 @@ export async function prepareMessage(
     tags,
     stream,
     metadata,
+    hasUnsubscribeLink,
     sendAt,
     content,
     recipients: listRecipients(read.request),

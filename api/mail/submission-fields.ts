@@ -6,18 +6,25 @@ import { type HeaderField, splitMessage } from '../../lib/mail/header-block.ts';
 import { DEFAULT_STREAM, isStream, type Stream } from '../models/stream.ts';
 import { decodeField } from './decode-field.ts';
 import { type Metadata, parseMetadata } from './metadata.ts';
+import { decideLink } from './unsubscribe-link.ts';
 
 const FAMILY = 'x-postern-';
 const STREAM = 'X-Postern-Stream';
 const METADATA = 'X-Postern-Metadata';
+const UNSUBSCRIBE = 'X-Postern-Unsubscribe';
+/** What a sender of SMTP may say by itself, in either spelling (contract-fields.ts). */
+const OWN_LINKS = new Set(['list-unsubscribe', 'list-unsubscribe-post', 'x-list-unsubscribe']);
 
 export type SubmissionFieldsResult =
-  | { ok: true; stream: Stream; metadata: Metadata }
+  | { ok: true; stream: Stream; metadata: Metadata; hasUnsubscribeLink: boolean }
   | { ok: false; problem: string };
 
 /** A field that cannot be read is a refusal: mail must not go out in another stream than was asked for. */
-export async function readSubmissionFields(fields: readonly HeaderField[]): Promise<SubmissionFieldsResult> {
-  for (const name of [STREAM, METADATA]) {
+export async function readSubmissionFields(
+  fields: readonly HeaderField[],
+  offersUnsubscribe: boolean,
+): Promise<SubmissionFieldsResult> {
+  for (const name of [STREAM, METADATA, UNSUBSCRIBE]) {
     if (fields.filter((field) => field.name === name.toLowerCase()).length > 1)
       return refuse(`${name} is given twice`);
   }
@@ -26,7 +33,16 @@ export async function readSubmissionFields(fields: readonly HeaderField[]): Prom
   const text = await readText(fields, METADATA);
   const parsed = text ? parseMetadata(parseJson(text)) : ({ ok: true, metadata: {} } as const);
   if (!parsed.ok) return refuse(`${METADATA}: ${parsed.field} ${parsed.problem}`);
-  return { ok: true, stream, metadata: parsed.metadata };
+  const answer = (await readText(fields, UNSUBSCRIBE))?.toLowerCase() || undefined;
+  if (answer && answer !== 'yes' && answer !== 'no') return refuse(`${UNSUBSCRIBE} is not yes or no`);
+  const decision = decideLink({
+    asked: answer === undefined ? undefined : answer === 'yes',
+    stream,
+    hasOwn: fields.some(({ name }) => OWN_LINKS.has(name)),
+    isOffered: offersUnsubscribe,
+  });
+  if (!decision.ok) return refuse(`${UNSUBSCRIBE} ${decision.problem}`);
+  return { ok: true, stream, metadata: parsed.metadata, hasUnsubscribeLink: decision.hasLink };
 }
 
 /** The message without any field of the family; all other bytes stay. */

@@ -3,7 +3,6 @@
  * gateway may run on cached credentials, and this is where the promise is given.
  */
 import { randomUUID } from 'node:crypto';
-import type { Settings } from '../../config/schema.ts';
 import { refuseAccess } from '../../lib/access.ts';
 import { domainOf, normalizeAddress } from '../../lib/mail/address.ts';
 import { findAuthor } from '../../lib/mail/author.ts';
@@ -14,6 +13,7 @@ import type { NewMessage } from '../models/message.ts';
 import { isGranted } from '../models/scope.ts';
 import { readTags, translateContractFields } from './contract-fields.ts';
 import { decodeField } from './decode-field.ts';
+import type { ReadOptions } from './send-request.ts';
 import { readSubmissionFields, removeSubmissionFields } from './submission-fields.ts';
 
 export type SubmissionRefusal = {
@@ -34,7 +34,7 @@ const MAX_SUBJECT_CHARACTERS = 10_000;
 export async function readSubmission(
   submission: Submission,
   credential: DomainCredential | undefined,
-  limits: Settings['limits'],
+  { limits, offersUnsubscribe }: ReadOptions,
 ): Promise<SubmissionResult> {
   if (!credential || !isGranted(credential.scopes, 'send')) {
     return refuse('credential_revoked', 'The API token is not valid any more');
@@ -64,11 +64,11 @@ export async function readSubmission(
   ) {
     return refuse('message_invalid', 'The envelope is not valid');
   }
-  const extras = await readSubmissionFields(fields);
+  const extras = await readSubmissionFields(fields, offersUnsubscribe);
   if (!extras.ok) return refuse('message_invalid', `The header is not valid: ${extras.problem}`);
-  const { stream, metadata } = extras;
+  const { stream, metadata, hasUnsubscribeLink } = extras;
   const message = await createMessage(submission, credential, raw, fields, recipients);
-  return { ok: true, message: { ...message, stream, metadata, sendAt: null } };
+  return { ok: true, message: { ...message, stream, metadata, hasUnsubscribeLink, sendAt: null } };
 }
 
 async function createMessage(
@@ -77,7 +77,7 @@ async function createMessage(
   raw: Buffer,
   fields: readonly HeaderField[],
   recipients: readonly string[],
-): Promise<Omit<NewMessage, 'stream' | 'metadata' | 'sendAt'>> {
+): Promise<Omit<NewMessage, 'stream' | 'metadata' | 'hasUnsubscribeLink' | 'sendAt'>> {
   const { content, messageId } = addMissingFields(
     translateContractFields(removeSubmissionFields(raw)),
     fields,

@@ -20,14 +20,18 @@ export interface EventData {
   [key: string]: unknown;
 }
 
+/** What recipients tell of a message that they have. */
+const told = ['complained', 'unsubscribed'] as const;
+type Told = (typeof told)[number];
+
 export interface NewEvent {
   /** UUID; the same id is the same event. */
   id: string;
   messageId: number;
   /** Null: about the message as a whole. */
   recipient: string | null;
-  /** `complained`: a recipient called it spam, after it was delivered; no state follows from that. */
-  type: 'accepted' | 'complained' | Exclude<State, 'queued'>;
+  /** From `complained` (a recipient called it spam) and `unsubscribed` no state follows. */
+  type: 'accepted' | Told | Exclude<State, 'queued'>;
   /** ISO 8601 */
   occurredAt: string;
   data: EventData;
@@ -130,7 +134,7 @@ async function insertEvents(tx: Queryable, events: readonly NewEvent[]): Promise
 
 async function applyEvents(tx: Queryable, events: readonly NewEvent[]): Promise<void> {
   const recipients = await loadRecipients(tx, [...new Set(events.map((event) => event.messageId))]);
-  const effective = new Set(events.filter(({ type }) => type === 'complained'));
+  const effective = new Set(events.filter(({ type }) => isTold(type)));
   const changed = advanceRecipients(recipients, events, (event) => effective.add(event));
   if (changed.length > 0) {
     await saveRecipients(tx, changed);
@@ -164,7 +168,7 @@ export function advanceRecipients(
   for (const event of events) {
     const { messageId, recipient, type, occurredAt, data } = event;
     const row = recipient === null ? undefined : byAddress.get(keyOf(messageId, recipient));
-    if (!row || type === 'accepted' || type === 'complained') continue;
+    if (!row || type === 'accepted' || isTold(type)) continue;
     row.attempts = Math.max(row.attempts, data.attempt ?? 0);
     changed.add(row);
     const at = new Date(occurredAt);
@@ -174,6 +178,10 @@ export function advanceRecipients(
     if (isHigher || isRepeated) Object.assign(row, { state: type, stateAt: at, last: data });
   }
   return [...changed];
+}
+
+function isTold(type: NewEvent['type']): type is Told {
+  return (told as readonly string[]).includes(type);
 }
 
 /** The mta may write the address in another case than the client did. */

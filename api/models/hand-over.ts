@@ -17,6 +17,7 @@ export interface Consignment {
   recipients: string[];
   stream: Stream;
   tags: string[];
+  hasUnsubscribeLink: boolean;
   content: Buffer;
   /** Since when it can be handed over: it came, or it was asked for then. */
   dueAt: Date;
@@ -40,6 +41,7 @@ export async function findConsignment(db: Queryable, messageId: number): Promise
             greatest(message.created_at, message.send_at) as "dueAt",
             message.stream          as stream,
             message.tags            as tags,
+            message.has_unsubscribe_link as "hasUnsubscribeLink",
             source.content,
             array(select address from recipients
                    where message_id = $1 and state = 'queued'

@@ -23,6 +23,8 @@ export interface NewMessage {
   tags: string[];
   stream: Stream;
   metadata: Record<string, string>;
+  /** Each recipient gets a link of its own to unsubscribe. */
+  hasUnsubscribeLink: boolean;
   /** Null: at once */
   sendAt: Date | null;
   content: Buffer;
@@ -163,9 +165,10 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
        select nextval('messages_id_seq') where $5::text is null
      ), message as (
        insert into messages (id, organization_id, domain_id, token_id, source, envelope_from, from_header, subject,
-                             message_id, tags, size_bytes, stream, metadata, send_at)
+                             message_id, tags, size_bytes, stream, metadata, send_at,
+                             has_unsubscribe_link)
        overriding system value
-            select id, $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $16, $17, $19 from reserved
+            select id, $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $16, $17, $19, $20 from reserved
          returning id
      ), source as (
        insert into message_sources (message_id, content)
@@ -204,6 +207,7 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
       JSON.stringify(message.metadata),
       toStorable(withDomain(domainId, listTerms(message))),
       message.sendAt,
+      message.hasUnsubscribeLink,
     ],
   });
   return rows[0]?.id;

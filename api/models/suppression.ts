@@ -1,12 +1,13 @@
 /**
  * Block and allow lists. A recipient on a domain's block list is not sent to, unless it is on the allow list
- * (contract 6). Rows hold for one domain or for a whole organization, for one stream or for all, for good or until they
+ * (contract 6); who has unsubscribed is not sent to all the same. Rows hold for one domain or for a whole organization, for one stream or for all, for good or until they
  * expire. Whatever changes them makes the services forget what they know of the address.
  */
 import { findSuppression, type Suppression } from '../../lib/rpc/contracts/suppressions.ts';
 import type { Queryable, Transaction } from '../database.ts';
 import { type NewEvent, toStorable } from './event.ts';
 import type { ListOwner } from './list-owner.ts';
+import type { Stream } from './stream.ts';
 
 export const lists = ['block', 'allow'] as const;
 export const suppressionStreams = ['all', 'transactional', 'bulk'] as const;
@@ -82,7 +83,8 @@ export async function findBlocked(
               and (domain_id = $3 or domain_id is null)
               and ${isInForce}
             group by address
-           having bool_or(list = 'block' and stream in ('all', $4)) and not bool_or(list = 'allow')`,
+           having bool_or(list = 'block' and stream in ('all', $4) and reason = 'unsubscribed')
+               or (bool_or(list = 'block' and stream in ('all', $4)) and not bool_or(list = 'allow'))`,
     values: [organizationId, addresses.map(fold), domainId, stream],
   });
   const blocked = new Set(rows.map((row) => row.address));
@@ -178,6 +180,29 @@ export async function suppressBounced(tx: Transaction, events: readonly NewEvent
   );
   for (const { address, ...owner } of rows) await forget(tx, owner, [address]);
   return rows.length;
+}
+
+/**
+ * Blocks who unsubscribed from a domain's stream, for good. A row that says so already stays as it is; another reason
+ * gives way to this one, which holds against the allow list too.
+ */
+export async function addUnsubscribed(
+  tx: Transaction,
+  row: { organizationId: number; domainId: number; stream: Stream; address: string; messageId: number },
+): Promise<void> {
+  const { rowCount } = await tx.query(
+    `insert into suppressions (organization_id, domain_id, stream, address, reason, message_id)
+          values ($1, $2, $3, $4, 'unsubscribed', $5)
+     on conflict (organization_id, address, domain_id, list, stream) do update
+             set reason     = 'unsubscribed',
+                 note       = null,
+                 message_id = excluded.message_id,
+                 expires_at = null,
+                 created_at = now()
+           where suppressions.reason <> 'unsubscribed' or suppressions.expires_at is not null`,
+    [row.organizationId, row.domainId, row.stream, fold(row.address), row.messageId],
+  );
+  if (rowCount) await forget(tx, row, [row.address]);
 }
 
 export async function findSuppressionRow(

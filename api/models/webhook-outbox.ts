@@ -19,6 +19,7 @@ const names: Partial<Record<NewEvent['type'], WebhookEvent>> = {
   suppressed: 'email.suppressed',
   expired: 'email.expired',
   complained: 'email.complained',
+  unsubscribed: 'email.unsubscribed',
 };
 
 /**

@@ -15,6 +15,7 @@ export const webhookEvents = [
   'email.bounced',
   'email.spam',
   'email.complained',
+  'email.unsubscribed',
   'email.suppressed',
   'email.expired',
   'inbound.received',

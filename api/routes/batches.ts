@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify';
+import { unsubscribeBase } from '../../lib/unsubscribe.ts';
 import type { Context } from '../app.ts';
 import { readBatch, refuseNoBatch, sendBatch } from '../mail/send-batch.ts';
 import { countMessages } from '../mail/sending-rate.ts';
@@ -7,8 +8,9 @@ import { replayOr } from '../plugins/idempotency.ts';
 import { refuseTooFast } from '../plugins/rate-limits.ts';
 import { sendBatchSchema } from '../schemas/send-batch.ts';
 
-export function batchRoutes({ store, settings, metrics, limiter }: Context): FastifyPluginAsync {
+export function batchRoutes({ store, settings, metrics, limiter, templates }: Context): FastifyPluginAsync {
   const { limits } = settings;
+  const offersUnsubscribe = unsubscribeBase(settings) !== undefined;
 
   return async (app) => {
     app.addHook('onRequest', authenticateDomain(store.pool));
@@ -24,7 +26,12 @@ export function batchRoutes({ store, settings, metrics, limiter }: Context): Fas
       if (refused) return refused;
       return replayOr(store, request, reply, async (key) => {
         if (!messages) return refuseNoBatch();
-        const { outcome, accepted } = await sendBatch(store, credential, messages, { limits, key });
+        const { outcome, accepted } = await sendBatch(store, credential, messages, {
+          limits,
+          offersUnsubscribe,
+          key,
+          templates,
+        });
         metrics.messagesAccepted.inc({ source: 'http' }, accepted);
         return outcome;
       });

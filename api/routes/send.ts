@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify';
+import { unsubscribeBase } from '../../lib/unsubscribe.ts';
 import type { Context } from '../app.ts';
 import { sendMessage } from '../mail/send.ts';
 import { createSendGroup } from '../mail/send-group.ts';
@@ -7,7 +8,9 @@ import { replayOr } from '../plugins/idempotency.ts';
 import { limitSending } from '../plugins/rate-limits.ts';
 import { sendSchema } from '../schemas/send.ts';
 
-export function sendRoutes({ store, settings: { limits }, metrics, limiter }: Context): FastifyPluginAsync {
+export function sendRoutes({ store, settings, metrics, limiter, templates }: Context): FastifyPluginAsync {
+  const { limits } = settings;
+  const offersUnsubscribe = unsubscribeBase(settings) !== undefined;
   const group = createSendGroup(store);
 
   return async (app) => {
@@ -20,8 +23,10 @@ export function sendRoutes({ store, settings: { limits }, metrics, limiter }: Co
       replayOr(store, request, reply, async (key) => {
         const outcome = await sendMessage(store, domainCredentialOf(request), request.body, {
           limits,
+          offersUnsubscribe,
           key,
           group,
+          templates,
         });
         if (outcome.state === 'answered' && outcome.answer.status === 200) {
           metrics.messagesAccepted.inc({ source: 'http' });

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { createSubmission } from '../../lib/rpc/contracts/submissions.ts';
 import { RpcRefusal } from '../../lib/rpc/server.ts';
+import { unsubscribeBase } from '../../lib/unsubscribe.ts';
 import type { Context } from '../app.ts';
 import { countMessages, TOO_FAST } from '../mail/sending-rate.ts';
 import { readSubmission } from '../mail/submission.ts';
@@ -12,6 +13,10 @@ import { registerCall } from './register.ts';
 
 export function submissionCalls(app: FastifyInstance, { store, settings, metrics, limiter }: Context): void {
   const noteUse = createUseNote(store.pool);
+  const options = {
+    limits: settings.limits,
+    offersUnsubscribe: unsubscribeBase(settings) !== undefined,
+  };
   const maxBodyBytes = app.initialConfig.bodyLimit ?? settings.limits.maxMessageBytes;
   registerCall(
     app,
@@ -22,7 +27,7 @@ export function submissionCalls(app: FastifyInstance, { store, settings, metrics
       if (rate && !rate.isAllowed) {
         throw new RpcRefusal('rate_limited', `${TOO_FAST}, try again in ${rate.resetSeconds} seconds`);
       }
-      const read = await readSubmission(body, credential, settings.limits);
+      const read = await readSubmission(body, credential, options);
       if (!read.ok) throw new RpcRefusal(read.code, read.message);
       const once = readSubmissionKey(body, read.message);
       if (!once.ok) throw new RpcRefusal('message_invalid', once.problem);

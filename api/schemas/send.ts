@@ -13,6 +13,14 @@ export const sendBodySchema = Type.Object({
   subject: Type.Optional(Type.String()),
   htmlbody: Type.Optional(Type.String({ description: 'Required without textbody' })),
   textbody: Type.Optional(Type.String({ description: 'Required without htmlbody' })),
+  template: Type.Optional(
+    Type.Union([Type.Integer(), Type.String()], {
+      description: 'Id or name of a template, in place of htmlbody and textbody',
+    }),
+  ),
+  template_data: Type.Optional(
+    Type.Record(Type.String(), Type.Unknown(), { description: 'What the template is filled with' }),
+  ),
   replyto: addresses('As to'),
   inreplyto: Type.Optional(Type.String({ description: 'One message id' })),
   references: Type.Optional(Type.String({ description: 'Message ids, separated by spaces' })),
@@ -25,6 +33,9 @@ export const sendBodySchema = Type.Object({
   ),
   send_at: Type.Optional(
     Type.String({ format: 'date-time', description: 'At most 30 days ahead; at once where it has passed' }),
+  ),
+  unsubscribe: Type.Optional(
+    Type.Boolean({ description: 'A one-click link for each recipient; where nothing is said, in bulk' }),
   ),
   headers: Type.Optional(
     Type.Record(Type.String(), Type.String(), { description: 'Header fields of your own; at most 50' }),

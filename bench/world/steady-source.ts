@@ -49,6 +49,7 @@ export function startSteadySource(settings: Settings, messagesPerSecond: number)
       recipients: [recipient],
       content: composeMessage(number, recipient, BODY_BYTES),
       dueAt: new Date(),
+      hasUnsubscribeLink: false,
       tags: [],
       stream: 'transactional',
     };

@@ -4,13 +4,13 @@ import { composeMessage, listRecipients } from '../../api/mail/compose.ts';
 import { readSendRequest, type SendRequest } from '../../api/mail/send-request.ts';
 import { createTestSettings } from '../support/settings.ts';
 
-const { limits } = createTestSettings();
+const options = { limits: createTestSettings().limits, offersUnsubscribe: false };
 
 function read(payload: object): SendRequest {
   const result = readSendRequest(
     { from: 'a@sender.test', to: 'b@example.com', textbody: 'Hello', ...payload },
     'sender.test',
-    limits,
+    options,
   );
   if (!result.ok) throw new Error(JSON.stringify(result.refusal));
   return result.request;
@@ -182,7 +182,7 @@ describe('api/mail/compose', () => {
         readSendRequest(
           { from: 'a@sender.test', to: 'b@x.example', textbody: 'x', [field]: value },
           'sender.test',
-          limits,
+          options,
         );
       }
       const attachments = [
@@ -191,7 +191,7 @@ describe('api/mail/compose', () => {
       readSendRequest(
         { from: 'a@sender.test', to: 'b@x.example', textbody: 'x', attachments },
         'sender.test',
-        limits,
+        options,
       );
     }
     assert.ok(performance.now() - started < 1_000);

@@ -117,6 +117,7 @@ describe('the hand-over to the mta', () => {
         tags: [],
         stream: 'transactional',
         metadata: {},
+        hasUnsubscribeLink: false,
         sendAt: null,
         content: Buffer.from(content, 'latin1'),
         acceptance: {},
@@ -159,6 +160,7 @@ describe('the hand-over to the mta', () => {
           'X-Postern-Priority: 5',
           'X-Postern-Tags: W10=', // []
           'X-Postern-Stream: transactional',
+          'X-Postern-Unsubscribe: no',
           content,
         ].join('\r\n'),
       );

@@ -73,7 +73,10 @@ describe('Idempotency-Key', () => {
       const credential = await findDomainCredential(api.store.pool, { tokenId: tenant.tokenId });
       assert.ok(credential);
       const { payload } = sendRequest(tenant);
-      const prepared = await prepareMessage(credential, payload, api.settings.limits);
+      const prepared = await prepareMessage(credential, payload, {
+        limits: api.settings.limits,
+        offersUnsubscribe: false,
+      });
       assert.ok(prepared.ok);
       const fingerprint = fingerprintOf('POST', '/api/v1/send', JSON.stringify(payload));
       return answerOnce(api.store, { tokenId: tenant.tokenId, key, fingerprint }, async (tx) => {

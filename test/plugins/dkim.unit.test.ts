@@ -73,6 +73,20 @@ describe('dkim signature', () => {
     });
   }
 
+  for (const field of [
+    'List-Unsubscribe: <https://a.test/x>',
+    'List-Unsubscribe-Post: List-Unsubscribe=One-Click',
+  ]) {
+    const [name = ''] = field.split(':');
+    it(`signs ${name}, and breaks when a second one is added behind it (HD-8, RFC 8058 4)`, async () => {
+      const message = sign([...HEADERS, field]);
+
+      assert.equal(await verify(message), 'pass');
+      assert.equal(await verify(message.replace('a.test', 'b.test').replace('One-Click', 'One')), 'fail');
+      assert.equal(await verify(message.replace('\r\n\r\n', `\r\n${field}\r\n\r\n`)), 'fail');
+    });
+  }
+
   it('breaks when the body is changed', async () => {
     assert.notEqual(await verify(sign(HEADERS).replace('world', 'w0rld')), 'pass');
   });

@@ -39,6 +39,13 @@ describe('intake', () => {
     assert.deepEqual([invalid?.priority, invalid?.tags], [undefined, undefined]);
   });
 
+  it('takes yes alone for an answer about links to unsubscribe', () => {
+    const take = (value: string) => takeIdentity(headersOf({ ...complete, 'x-postern-unsubscribe': value }));
+
+    assert.equal(take(' yes')?.hasUnsubscribeLink, true);
+    for (const value of ['no', '', 'yes, no']) assert.equal(take(value)?.hasUnsubscribeLink, undefined);
+  });
+
   for (const [name, value] of [
     ['x-postern-message', ''],
     ['x-postern-message', '1e3'],

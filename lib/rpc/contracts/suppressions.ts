@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox';
 import { defineContract } from './contract.ts';
 
 const suppressionSchema = Type.Object({
-  /** On the allow list: always sent to, whatever else is known of it. */
+  /** On the allow list: always sent to, unless it has unsubscribed. */
   isAllowed: Type.Boolean(),
   /** The streams in which nothing is sent to it, and why. */
   blocks: Type.Array(
@@ -32,6 +32,8 @@ export const findSuppression = defineContract({
 
 /** Why nothing is sent to it in this stream; undefined when it may be. */
 export function findBlock({ isAllowed, blocks }: Suppression, stream: string): string | undefined {
-  if (isAllowed) return undefined;
-  return blocks.find((block) => block.stream === 'all' || block.stream === stream)?.reason;
+  return blocks.find(
+    (block) =>
+      (block.stream === 'all' || block.stream === stream) && (!isAllowed || block.reason === 'unsubscribed'),
+  )?.reason;
 }
