@@ -13,6 +13,7 @@ const tokens: Readonly<Record<string, readonly TokenKind[]>> = {
   send: ['domainToken'],
   messages: ['domainToken', 'organizationToken'],
   suppressions: ['domainToken', 'organizationToken'],
+  templates: ['domainToken', 'organizationToken'],
   domains: ['organizationToken'],
   organization: ['organizationToken'],
   organizations: ['operatorToken'],

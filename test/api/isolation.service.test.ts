@@ -51,6 +51,13 @@ const routes: Record<string, Route> = {
   'POST /suppressions/imports': reads,
   'GET /suppressions/imports/:id': reads,
 
+  'GET /templates': reads,
+  'POST /templates': { ...reads, payload: { name: 'new', textbody: 'x' } },
+  'GET /templates/:id': reads,
+  'PATCH /templates/:id': { ...reads, payload: { subject: 'x' } },
+  'DELETE /templates/:id': reads,
+  'POST /templates/:id/preview': { ...reads, payload: {} },
+
   'GET /domains': manages(),
   'POST /domains': manages({ domain: { url: 'new.test' } }),
   'GET /domains/:id': manages(),
@@ -157,6 +164,11 @@ describe('tenants (AU-9)', () => {
       address: `a@gone.${owner.domain}`,
       domain: owner.domain,
     });
+    const template = await manage('POST', '/templates', {
+      name: 'welcome',
+      domain: owner.domain,
+      textbody: 'x',
+    });
     const key = owner === stranger ? await manage('POST', `${domain}/dkim_keys`) : undefined;
     const imported = await api.app.inject({
       method: 'POST',
@@ -170,6 +182,7 @@ describe('tenants (AU-9)', () => {
       attachments: String(payload.attachments.length),
       suppressions: String(suppression.id),
       imports: String(imported.json().id),
+      templates: String(template.id),
       api_tokens: String(owner.tokenId),
       webhooks: String(webhookId),
       deliveries: delivery.id,

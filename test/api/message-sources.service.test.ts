@@ -51,6 +51,7 @@ describe('the source of a message and its parts', () => {
         tags: [],
         stream: 'transactional',
         metadata: {},
+        hasUnsubscribeLink: false,
         sendAt: null,
         content: Buffer.from(content, 'latin1'),
         acceptance: {},
