@@ -19,9 +19,19 @@ export interface ApiServer {
   settings: Settings;
   /** Of the sending domain */
   token: string;
+  /** Of the organization that has the domains */
+  organizationToken: string;
+  /** One more that counts as verified */
+  createDomain(name: string): Promise<SendingDomain>;
   /** By what they are: their process ids */
   pids: Record<'api' | 'postgres' | 'redis', number>;
   stop(): Promise<void>;
+}
+
+export interface SendingDomain {
+  id: number;
+  name: string;
+  token: string;
 }
 
 export async function startApiServer(
@@ -34,7 +44,9 @@ export async function startApiServer(
   const redis = await startRedis(settings);
   await createDatabases(server, NEVER);
   await migrateDatabases(settings, NEVER);
-  const token = await createSender(settings);
+  const { organizationId, organizationToken } = await createOrganization(settings);
+  const createDomain = (name: string) => createSendingDomain(settings, organizationId, name);
+  const { token } = await createDomain(SENDER_DOMAIN);
   const api = startProgram(settings, 'api');
   const worker = hasWorker ? startProgram(settings, 'worker', 'api/worker.ts') : undefined;
   await waitUntil('the api', () => isHealthy(settings.api.url));
@@ -42,6 +54,8 @@ export async function startApiServer(
     url: settings.api.url,
     settings,
     token,
+    organizationToken,
+    createDomain,
     pids: { api: api.pid, postgres: postgres.pid, redis: redis.pid },
     async stop() {
       await worker?.stop('SIGTERM');
@@ -62,19 +76,28 @@ function startProgram(settings: Settings, name: string, file = 'api/server.ts'):
   });
 }
 
-/** @returns the token of a domain that counts as verified */
-async function createSender(settings: Settings): Promise<string> {
-  const run = async (...parameters: string[]): Promise<unknown> => {
-    const command = [join(projectRoot, 'api/console.ts'), ...parameters];
-    return JSON.parse(await runCommand(nodeBinary, command, { POSTERN_DIRECTORY: settings.directory }));
-  };
-  const { organizationId } = Value.Parse(
-    Type.Object({ organizationId: Type.Integer() }),
-    await run('create-organization', '--name', 'bench'),
+async function createOrganization(settings: Settings) {
+  const schema = Type.Object({ organizationId: Type.Integer(), organizationToken: Type.String() });
+  return Value.Parse(schema, await operate(settings, 'create-organization', '--name', 'bench'));
+}
+
+async function createSendingDomain(
+  settings: Settings,
+  organizationId: number,
+  name: string,
+): Promise<SendingDomain> {
+  await operate(settings, 'create-domain', '--organization', String(organizationId), '--name', name);
+  const created = await operate(settings, 'create-token', '--domain', name);
+  const { domainId: id, token } = Value.Parse(
+    Type.Object({ domainId: Type.Integer(), token: Type.String() }),
+    created,
   );
-  await run('create-domain', '--organization', String(organizationId), '--name', SENDER_DOMAIN);
-  const created = await run('create-token', '--domain', SENDER_DOMAIN);
-  return Value.Parse(Type.Object({ token: Type.String() }), created).token;
+  return { id, name, token };
+}
+
+async function operate({ directory }: Settings, ...parameters: string[]): Promise<unknown> {
+  const command = [join(projectRoot, 'api/console.ts'), ...parameters];
+  return JSON.parse(await runCommand(nodeBinary, command, { POSTERN_DIRECTORY: directory }));
 }
 
 async function isHealthy(url: string): Promise<boolean> {
