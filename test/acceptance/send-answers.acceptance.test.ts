@@ -4,7 +4,7 @@
  * which needs a mistake of ours (test/api has it).
  */
 import assert from 'node:assert/strict';
-import { createDomain, operate } from '../support/domains.ts';
+import { operate } from '../support/domains.ts';
 import { listReceived, newRecipient, readMessage, waitForReceived } from '../support/mail.ts';
 import { createOrganization, manageOrganizations } from '../support/organizations.ts';
 import { type RawAnswer, requestRaw } from '../support/raw-request.ts';
@@ -268,7 +268,7 @@ describe('POST /send, answers (contract 1.1, 1.3, 1.4)', () => {
 
     it('ID-6: keys are of one token', async () => {
       const key = newKey();
-      const { token } = await createDomain(stack, `id-${Date.now()}.test`);
+      const { token } = await createOrganization(stack);
       const request = { to: newRecipient() };
       const first = await post(request, { 'Idempotency-Key': key });
       const other = await post(request, { 'Idempotency-Key': key, 'MailPace-Server-Token': token });

@@ -11,7 +11,8 @@ import { readStack, type Stack } from '../support/stack.ts';
 
 const BLOCKED = { errors: { to: ['contains a blocked address'] } };
 
-describe('bin/postern suppression', () => {
+describe('bin/postern suppression', function () {
+  this.timeout(60_000); // a process a command
   let stack: Stack;
   let directory: string;
   let sender: { domain: string; token: string };
