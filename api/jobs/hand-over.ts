@@ -1,5 +1,5 @@
 /**
- * Hands one message to the mta. Runs again until the mta has it, has refused it for good, or the message is older than
+ * Hands one message to the mta, or, of a sandbox token, to the play of its outcome. Runs again until the mta has it, has refused it for good, or the message is older than
  * `queue.lifetimeSeconds`: then it is held, in sight of the customer. May run twice for one message (a worker died
  * between the mta's 250 and our commit): the mta knows the id and answers 250 without queueing anything.
  */
@@ -13,9 +13,10 @@ import {
   noteHandedOver,
   suppressRecipients,
 } from '../models/hand-over.ts';
+import { beginSandbox } from '../models/sandbox.ts';
 import { findBlocked } from '../models/suppression.ts';
 
-export type HandOverOutcome = 'accepted' | 'held' | 'suppressed' | 'nothing_to_do';
+export type HandOverOutcome = 'accepted' | 'held' | 'suppressed' | 'played' | 'nothing_to_do';
 
 export interface HandOverContext {
   store: Store;
@@ -30,6 +31,10 @@ export async function handOver(context: HandOverContext, messageId: number): Pro
   const listsReadAt = Date.now();
   const sendable = await suppressBlocked(context.store, consignment);
   if (sendable.recipients.length === 0) return 'suppressed';
+  if (sendable.isSandbox) {
+    await inTransaction(context.store, (tx) => beginSandbox(tx, messageId));
+    return 'played';
+  }
   const result = await context.intake.handOver({ ...sendable, listsReadAt });
   return conclude(context, sendable, result);
 }

@@ -5,6 +5,7 @@ export const HAND_OVER = 'hand-over';
 export const INVALIDATE = 'invalidate';
 export const TELL_OWNER = 'tell-owner';
 export const CANCEL_LATE = 'cancel-late';
+export const PLAY_SANDBOX = 'play-sandbox';
 export const IMPORT_SUPPRESSIONS = 'import-suppressions';
 export const TIDY_STORAGE = 'tidy-storage';
 
@@ -41,6 +42,7 @@ const queues: Record<string, Omit<Queue, 'name'>> = {
   [INVALIDATE]: persistent,
   [TELL_OWNER]: persistent,
   [CANCEL_LATE]: persistent,
+  [PLAY_SANDBOX]: persistent,
   [IMPORT_SUPPRESSIONS]: persistent,
   [TIDY_STORAGE]: scheduled,
 };

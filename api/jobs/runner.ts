@@ -4,10 +4,11 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
 import { createInvalidator } from '../../lib/rpc/invalidation.ts';
-import { createPool, type Store } from '../database.ts';
+import { createPool, inTransaction, type Store } from '../database.ts';
 import { createIntake, type Intake } from '../mail/intake.ts';
 import { createMtaControl, type MtaControl } from '../mail/mta-control.ts';
 import { measureBacklog } from '../models/hand-over.ts';
+import { playSandbox, type SandboxStep } from '../models/sandbox.ts';
 import type { Trouble } from '../models/webhook-attempt.ts';
 import { runImport } from '../suppressions/import.ts';
 import { startDispatcher } from '../webhooks/dispatcher.ts';
@@ -15,7 +16,14 @@ import { createWebhookMetrics } from '../webhooks/metrics.ts';
 import { cancelLate } from './cancel-late.ts';
 import { handOver } from './hand-over.ts';
 import { type InvalidateJob, invalidate } from './invalidate.ts';
-import { CANCEL_LATE, HAND_OVER, IMPORT_SUPPRESSIONS, INVALIDATE, TELL_OWNER } from './queues.ts';
+import {
+  CANCEL_LATE,
+  HAND_OVER,
+  IMPORT_SUPPRESSIONS,
+  INVALIDATE,
+  PLAY_SANDBOX,
+  TELL_OWNER,
+} from './queues.ts';
 import { workScheduled } from './scheduled.ts';
 import { tellOwner } from './tell-owner.ts';
 import { startUpkeep } from './upkeep.ts';
@@ -121,6 +129,9 @@ async function work(
   );
   await store.boss.work(CANCEL_LATE, options, (jobs: Job<{ messageId: number }>[]) =>
     settle(jobs, ({ messageId }) => cancelLate(mta, messageId)),
+  );
+  await store.boss.work(PLAY_SANDBOX, options, (jobs: Job<SandboxStep>[]) =>
+    settle(jobs, (step) => inTransaction(store, (tx) => playSandbox(tx, step))),
   );
   await store.boss.work(
     IMPORT_SUPPRESSIONS,

@@ -8,6 +8,7 @@ import { CANCEL_LATE } from '../jobs/queues.ts';
 import {
   cancelBeforeHandOver,
   cancelRefused,
+  cancelSandbox,
   concludeHandOver,
   hasEnded,
   lockHandOver,
@@ -58,8 +59,9 @@ async function cancelWaiting(
   messageId: number,
 ): Promise<'cancelled' | 'running' | 'over' | 'unavailable'> {
   const job = await lockHandOver(tx, messageId);
+  if (job.state === 'over' && (await cancelSandbox(tx, messageId))) return 'cancelled';
   if (job.state !== 'waiting') return job.state;
-  if (job.wasTried) {
+  if (job.wasTried && !(await cancelSandbox(tx, messageId))) {
     // The outcome of a hand-over is not known: the mta may have the message, or take it while we ask.
     const asked = await mta.cancel(messageId, REASON);
     if (!asked.ok) return 'unavailable';

@@ -26,7 +26,7 @@ export type HandOverResult =
   | { ok: false; reason: 'unavailable'; text: string };
 
 /** Ready to go: what the mta has to know of it. */
-export type Addressed = Omit<Consignment, 'domainId'> & {
+export type Addressed = Omit<Consignment, 'domainId' | 'isSandbox'> & {
   /** Milliseconds since the epoch, when the recipients were last looked up in the block list. */
   listsReadAt?: number;
 };

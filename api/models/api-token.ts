@@ -15,6 +15,8 @@ export interface ApiToken {
   /** In CIDR notation; empty: from anywhere */
   allowedNetworks: string[];
   expiresAt: Date | null;
+  /** Its mail never leaves (models/sandbox.ts). */
+  isSandbox: boolean;
   /** To the minute */
   lastUsedAt: Date | null;
   createdAt: Date;
@@ -36,6 +38,7 @@ export interface DomainCredential extends TokenRule {
   domain: string;
   isSuspended: boolean;
   isVerified: boolean;
+  isSandbox: boolean;
   /** Of the organization; null: as the settings say */
   messagesPerMinute: number | null;
 }
@@ -52,6 +55,7 @@ const columns = `
   id, name, scopes,
   allowed_networks as "allowedNetworks",
   expires_at       as "expiresAt",
+  is_sandbox       as "isSandbox",
   last_used_at     as "lastUsedAt",
   created_at       as "createdAt"`;
 
@@ -66,7 +70,11 @@ const isAlive = 'token.revoked_at is null and (token.expires_at is null or token
 
 export async function createDomainToken(
   db: Queryable,
-  { organizationId, domainId, ...terms }: { organizationId: number; domainId: number } & TokenTerms,
+  {
+    organizationId,
+    domainId,
+    ...terms
+  }: { organizationId: number; domainId: number; isSandbox?: boolean } & TokenTerms,
 ): Promise<ApiToken & { token: string }> {
   return insertToken(db, 'domain', organizationId, domainId, terms);
 }
@@ -99,6 +107,7 @@ export async function findDomainCredential(
             domain.name                           as domain,
             organization.suspended_at is not null as "isSuspended",
             domain.dkim_verified_at is not null   as "isVerified",
+            token.is_sandbox                      as "isSandbox",
             organization.messages_per_minute      as "messagesPerMinute"
        from api_tokens token
        join domains domain             on domain.id = token.domain_id
@@ -118,7 +127,7 @@ export async function findNotificationCredential(
     `select token.id
        from api_tokens token
        join domains domain on domain.id = token.domain_id
-      where domain.name = $1 and token.revoked_at is null
+      where domain.name = $1 and token.revoked_at is null and not token.is_sandbox
       order by token.id
       limit 1`,
     [domain],
@@ -153,9 +162,9 @@ export async function findOperatorCredential(
 }
 
 /** Why this credential may not send at the moment, in the contract's words (1.3); null when it may. */
-export function refusalOf({ isSuspended, isVerified }: DomainCredential): string | null {
+export function refusalOf({ isSuspended, isVerified, isSandbox }: DomainCredential): string | null {
   if (isSuspended) return 'This organization is unable to send emails. Please contact support';
-  if (!isVerified) return 'Domain DKIM DNS not verified, please complete DKIM Verification';
+  if (!isVerified && !isSandbox) return 'Domain DKIM DNS not verified, please complete DKIM Verification';
   return null;
 }
 
@@ -247,14 +256,21 @@ async function insertToken(
   kind: 'domain' | 'organization' | 'operator',
   organizationId: number | null,
   domainId: number | null,
-  { name = '', scopes = null, allowedNetworks = [], expiresAt = null }: TokenTerms,
+  {
+    name = '',
+    scopes = null,
+    allowedNetworks = [],
+    expiresAt = null,
+    isSandbox = false,
+  }: TokenTerms & { isSandbox?: boolean },
 ): Promise<ApiToken & { token: string }> {
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
   const { rows } = await db.query<ApiToken>(
-    `insert into api_tokens (kind, organization_id, domain_id, name, scopes, allowed_networks, expires_at, digest)
-          values ($1, $2, $3, $4, $5, $6, $7, $8)
+    `insert into api_tokens (kind, organization_id, domain_id, name, scopes, allowed_networks, expires_at, digest,
+                             is_sandbox)
+          values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
        returning ${columns}`,
-    [kind, organizationId, domainId, name, scopes, allowedNetworks, expiresAt, digestToken(token)],
+    [kind, organizationId, domainId, name, scopes, allowedNetworks, expiresAt, digestToken(token), isSandbox],
   );
   const [row] = rows;
   if (!row) throw new Error('insert returned no row');

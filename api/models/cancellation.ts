@@ -45,6 +45,14 @@ export async function cancelBeforeHandOver(tx: Transaction, messageId: number): 
   await cancelRecipients(tx, messageId, ({ state }) => !hasEnded(state));
 }
 
+/** The mta never has a sandbox message: what is not played yet is taken back. False: it is none. */
+export async function cancelSandbox(tx: Transaction, messageId: number): Promise<boolean> {
+  const { rowCount } = await tx.query('select from messages where id = $1 and is_sandbox', [messageId]);
+  if (!rowCount) return false;
+  await cancelRecipients(tx, messageId, ({ state }) => !hasEnded(state));
+  return true;
+}
+
 /** The mta turned out to have it. */
 export async function concludeHandOver(tx: Transaction, messageId: number): Promise<void> {
   await tx.cancelJob(HAND_OVER, handOverJobId(messageId));

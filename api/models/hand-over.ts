@@ -18,6 +18,8 @@ export interface Consignment {
   stream: Stream;
   tags: string[];
   hasUnsubscribeLink: boolean;
+  /** Never to be handed over: its outcome is played (models/sandbox.ts). */
+  isSandbox: boolean;
   content: Buffer;
   /** Since when it can be handed over: it came, or it was asked for then. */
   dueAt: Date;
@@ -42,6 +44,7 @@ export async function findConsignment(db: Queryable, messageId: number): Promise
             message.stream          as stream,
             message.tags            as tags,
             message.has_unsubscribe_link as "hasUnsubscribeLink",
+            message.is_sandbox      as "isSandbox",
             source.content,
             array(select address from recipients
                    where message_id = $1 and state = 'queued'

@@ -10,7 +10,7 @@ import { jobPriorityOf, type Stream } from './stream.ts';
 import { insertQueuedWebhooks } from './webhook-outbox.ts';
 
 export interface NewMessage {
-  credential: Pick<DomainCredential, 'tokenId' | 'organizationId' | 'domainId'>;
+  credential: Pick<DomainCredential, 'tokenId' | 'organizationId' | 'domainId'> & { isSandbox?: boolean };
   source: 'http' | 'smtp';
   /** SMTP: the gateway's id of the transaction. The same id is the same message. */
   submissionId: string | null;
@@ -45,6 +45,7 @@ export interface Message {
   stream: Stream;
   metadata: Record<string, string>;
   sendAt: Date | null;
+  isSandbox: boolean;
   /** Of the source */
   sizeBytes: number;
   createdAt: Date;
@@ -83,6 +84,7 @@ const selectMessage = `
          message.stream,
          message.metadata,
          message.send_at     as "sendAt",
+         message.is_sandbox  as "isSandbox",
          message.size_bytes  as "sizeBytes",
          message.created_at  as "createdAt",
          message.updated_at  as "updatedAt"
@@ -166,9 +168,9 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
      ), message as (
        insert into messages (id, organization_id, domain_id, token_id, source, envelope_from, from_header, subject,
                              message_id, tags, size_bytes, stream, metadata, send_at,
-                             has_unsubscribe_link)
+                             has_unsubscribe_link, is_sandbox)
        overriding system value
-            select id, $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $16, $17, $19, $20 from reserved
+            select id, $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $16, $17, $19, $20, $21 from reserved
          returning id
      ), source as (
        insert into message_sources (message_id, content)
@@ -208,6 +210,7 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
       toStorable(withDomain(domainId, listTerms(message))),
       message.sendAt,
       message.hasUnsubscribeLink,
+      message.credential.isSandbox ?? false,
     ],
   });
   return rows[0]?.id;

@@ -22,6 +22,7 @@ export async function findWebhookMessages(
             message.message_id  as "messageId",
             message.tags,
             nullif(message.metadata, '{}') as metadata,
+            message.is_sandbox  as "isSandbox",
             substring(source.content from 1 for ${EXCERPT_BYTES}) as head,
             (select string_agg(address, ', ' order by id)
                from recipients

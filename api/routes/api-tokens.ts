@@ -16,8 +16,9 @@ export function apiTokenRoutes({ store }: Context): FastifyPluginAsyncTypebox {
       const ids = { organizationId: domain.organizationId, domainId: domain.id };
       return {
         owner: { domainId: domain.id },
+        offersSandbox: true,
         organizationId: domain.organizationId,
-        createToken: (tx, terms) => createDomainToken(tx, { ...ids, ...terms }),
+        createToken: (tx, terms, options) => createDomainToken(tx, { ...ids, ...terms, ...options }),
       };
     });
   };

@@ -72,6 +72,7 @@ function toMessage(message: Message): MessageBody {
     stream: message.stream,
     metadata: message.metadata,
     send_at: message.sendAt?.toISOString() ?? null,
+    sandbox: message.isSandbox,
     created_at: message.createdAt.toISOString(),
     updated_at: message.updatedAt.toISOString(),
   };

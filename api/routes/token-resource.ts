@@ -23,10 +23,18 @@ import {
 import { readId } from './id.ts';
 import { describeTokenChange, readTerms, toApiToken } from './token-terms.ts';
 
+const NO_SANDBOX = { errors: { sandbox: ["is for a domain's token"] } };
+
 export interface TokenHolder {
   owner: TokenOwner;
   organizationId: number;
-  createToken(tx: Transaction, terms: TokenTerms): Promise<ApiToken & { token: string }>;
+  /** Whether its tokens may be those of a sandbox. */
+  offersSandbox?: true;
+  createToken(
+    tx: Transaction,
+    terms: TokenTerms,
+    options: { isSandbox: boolean },
+  ): Promise<ApiToken & { token: string }>;
 }
 
 /**
@@ -58,10 +66,12 @@ export function addTokenRoutes(
     if (!holder) return reply.code(404).send(NOT_FOUND);
     const read = readTerms(request.body?.api_token);
     if (!read.ok) return reply.code(422).send({ errors: read.errors });
+    const isSandbox = request.body?.api_token?.sandbox ?? false;
+    if (isSandbox && !holder.offersSandbox) return reply.code(422).send(NO_SANDBOX);
     const { token, ...created } = await change(
       store,
       request,
-      (tx) => holder.createToken(tx, read.terms),
+      (tx) => holder.createToken(tx, read.terms, { isSandbox }),
       (made) => describeTokenChange('created', holder.organizationId, made),
     );
     return reply.code(201).send({ ...toApiToken(created), token });

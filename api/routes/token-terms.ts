@@ -34,6 +34,7 @@ export function toApiToken(token: ApiToken): ApiTokenBody {
     scopes: token.scopes,
     allowed_networks: token.allowedNetworks,
     expires_at: token.expiresAt?.toISOString() ?? null,
+    sandbox: token.isSandbox,
     last_used_at: token.lastUsedAt?.toISOString() ?? null,
     created_at: token.createdAt.toISOString(),
   };
@@ -45,7 +46,7 @@ export function describeTokenChange(
   organizationId: number,
   token: ApiToken,
 ): Change {
-  const { id, name, scopes, allowed_networks, expires_at } = toApiToken(token);
-  const details = action === 'revoked' ? {} : { scopes, allowed_networks, expires_at };
+  const { id, name, scopes, allowed_networks, expires_at, sandbox } = toApiToken(token);
+  const details = action === 'revoked' ? {} : { scopes, allowed_networks, expires_at, sandbox };
   return { organizationId, action: `api_token.${action}`, subject: name, subjectId: id, details };
 }

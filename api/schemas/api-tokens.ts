@@ -8,6 +8,7 @@ export const apiTokenSchema = Type.Object({
   scopes: nullable(Type.Array(Type.String(), { description: 'null: all that its kind of token can' })),
   allowed_networks: Type.Array(Type.String({ description: 'CIDR; an empty list: from anywhere' })),
   expires_at: nullable(moment),
+  sandbox: Type.Boolean({ description: 'Its mail is accepted, and never leaves' }),
   last_used_at: nullable(moment),
   created_at: moment,
 });
@@ -28,7 +29,11 @@ const created = Type.Object({
   token: Type.String({ description: 'Shown once' }),
 });
 /** The contract lets the body be absent. */
-export const newToken = Type.Union([Type.Object({ api_token: Type.Optional(terms) }), Type.Null()]);
+const newTerms = Type.Object({
+  ...terms.properties,
+  sandbox: Type.Optional(Type.Boolean({ description: "Of a domain's token; cannot be changed later" })),
+});
+export const newToken = Type.Union([Type.Object({ api_token: Type.Optional(newTerms) }), Type.Null()]);
 export const changedToken = Type.Object({ api_token: terms });
 
 const listParams = Type.Object({ id: Type.String() });

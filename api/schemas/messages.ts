@@ -18,6 +18,7 @@ const messageSchema = Type.Object({
   stream: Type.Enum(streams),
   metadata: Type.Record(Type.String(), Type.String()),
   send_at: nullable(moment),
+  sandbox: Type.Boolean({ description: 'Sent with a sandbox token: it never left' }),
   created_at: moment,
   updated_at: moment,
 });

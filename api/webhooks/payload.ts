@@ -15,6 +15,7 @@ export interface WebhookMessage extends Excerpt {
   messageId: string;
   tags: string[];
   metadata: Record<string, unknown> | null;
+  isSandbox: boolean;
 }
 
 /** What happened: stored with the delivery (`data` of webhook_deliveries), keys as they are sent. */
@@ -67,6 +68,7 @@ export function renderPayload(
       attempt: null,
       ...details,
       metadata: message.metadata,
+      ...(message.isSandbox && { sandbox: true }),
     },
     maxBytes,
   );

@@ -16,6 +16,7 @@ interface CreateOptions extends DomainOptions {
   scope?: string[];
   network?: string[];
   expires?: string;
+  sandbox?: true;
 }
 
 const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -27,6 +28,7 @@ const tokenSchema = Type.Object({
   allowed_networks: Type.Array(Type.String()),
   expires_at: nullable(Type.String()),
   last_used_at: nullable(Type.String()),
+  sandbox: Type.Boolean(),
 });
 const newTokenSchema = Type.Object({ ...tokenSchema.properties, token: Type.String() });
 
@@ -50,10 +52,12 @@ Examples:
     .option('--scope <scope...>', 'only that, as send or messages:read')
     .option('--network <network...>', 'only from there, as 192.0.2.0/24')
     .option('--expires <when>', 'a duration from now, as 90d, or a moment', readMoment)
+    .option('--sandbox', 'its mail is accepted, and its outcome is played: none leaves')
     .action((options: CreateOptions, command: Command) =>
       withTokens(command, options, async (api, path, print) => {
         const created = unwrap(await api.call(newTokenSchema, 'POST', path, { api_token: toTerms(options) }));
-        print(created, `Token ${created.id} of ${options.domain}, shown only now:\n\n  ${created.token}\n`);
+        const kind = created.sandbox ? 'Sandbox token' : 'Token';
+        print(created, `${kind} ${created.id} of ${options.domain}, shown only now:\n\n  ${created.token}\n`);
       }),
     );
   ofDomain(token.command('list').description('Those that are not revoked')).action(
@@ -94,22 +98,23 @@ function withTokens(
   });
 }
 
-function toTerms({ name, scope, network, expires }: CreateOptions): object {
+function toTerms({ name, scope, network, expires, sandbox }: CreateOptions): object {
   return {
     name,
     ...(scope && { scopes: scope }),
     ...(network && { allowed_networks: network }),
     ...(expires && { expires_at: expires }),
+    ...(sandbox && { sandbox }),
   };
 }
 
 function formatTokens(tokens: Static<typeof tokenSchema>[]): string {
   return formatTable(
     ['id', 'name', 'may', 'from', 'expires', 'last used'],
-    tokens.map(({ id, name, scopes, allowed_networks, expires_at, last_used_at }) => [
+    tokens.map(({ id, name, scopes, allowed_networks, expires_at, last_used_at, sandbox }) => [
       String(id),
       name,
-      scopes?.join(', ') ?? 'everything',
+      `${scopes?.join(', ') ?? 'everything'}${sandbox ? ', in the sandbox' : ''}`,
       allowed_networks.join(', ') || 'anywhere',
       expires_at ?? 'never',
       last_used_at ?? 'never',

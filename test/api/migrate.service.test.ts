@@ -73,7 +73,15 @@ describe('api/migrate', () => {
 
     assert.deepEqual(
       rows.filter(({ notify }) => notify).map(({ name }) => name),
-      ['cancel-late', 'hand-over', 'import-suppressions', 'invalidate', 'tell-owner', 'tidy-storage'],
+      [
+        'cancel-late',
+        'hand-over',
+        'import-suppressions',
+        'invalidate',
+        'play-sandbox',
+        'tell-owner',
+        'tidy-storage',
+      ],
     );
   });
 });
