@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { formatReply, type ReplyName, replies } from '../../gateway/replies.ts';
+import { formatReply, replies } from '../../gateway/replies.ts';
 import { describeDialogs } from '../dialogs/runner.ts';
-import { replyScenarios } from './reply-scenarios.ts';
+import { type ReplyScenario, replyScenarios } from './reply-scenarios.ts';
 import { startTestGateway, type TestGateway } from './test-gateway.ts';
+
+const scenarios: Readonly<Record<string, ReplyScenario | undefined>> = replyScenarios;
 
 describe('dialogs with a gateway of its own', () => {
   const heard: string[] = [];
@@ -22,7 +24,7 @@ describe('dialogs with a gateway of its own', () => {
     for (const [name, reply] of Object.entries(replies)) {
       const line = `${reply.code} ${formatReply(reply)}`;
       it(`${name}: ${line}`, async () => {
-        const scenario = replyScenarios[name as ReplyName];
+        const scenario = scenarios[name];
         const lines = scenario ? await playScenario(scenario) : heard;
         assert.ok(
           lines.some((said) => said.startsWith(line)),
@@ -33,7 +35,7 @@ describe('dialogs with a gateway of its own', () => {
   });
 });
 
-async function playScenario({ options, play }: NonNullable<(typeof replyScenarios)[ReplyName]>) {
+async function playScenario({ options, play }: ReplyScenario): Promise<string[]> {
   const started = await startTestGateway(options);
   try {
     return [await play(started)];

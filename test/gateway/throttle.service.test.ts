@@ -183,7 +183,7 @@ describe('AUTH', () => {
 
   it('AU-1: takes as long for a wrong user name as for a wrong password', async () => {
     const { token } = started.target;
-    const timesMs = { user: [] as number[], password: [] as number[] };
+    const timesMs: Record<'user' | 'password', number[]> = { user: [], password: [] };
     // In turns, so that what else the machine does falls on both
     for (let turn = 0; turn < 15; turn += 1) {
       for (const [wrong, name, password] of [
