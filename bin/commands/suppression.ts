@@ -90,7 +90,11 @@ function addSingle(suppression: Command): void {
 }
 
 function addFiles(suppression: Command): void {
-  command(suppression, 'import', 'Adds the entries of a list in CSV; again, it changes nothing')
+  command(
+    suppression,
+    'import',
+    'Adds the entries of a list in CSV; the same again changes nothing. Exits 1 when a line is refused',
+  )
     .argument('<file>', 'its first line names the columns; - is stdin')
     .option('--domain <name>', 'sending domain of lines that name none; without it, all of the organization')
     .action((file: string, { domain }: Filters, command: Command) =>
