@@ -9,11 +9,12 @@
  */
 const { join } = require('node:path');
 const { loadSettings } = require('./config/load.ts');
-const { findOwnPostgres, findOwnRedisPort } = require('./deploy/local/servers.ts');
+const { findOwnPostgres, findOwnRedisPort, findOwnRspamd } = require('./deploy/local/servers.ts');
 
 const settings = loadSettings();
 const isProduction = settings.environment === 'production';
 const redisPort = findOwnRedisPort(settings, process.env);
+const ownRspamd = findOwnRspamd(settings, process.env);
 
 const common = {
   cwd: __dirname,
@@ -67,10 +68,38 @@ const redis = (port) => ({
   ],
 });
 
+/** Debian's configuration, with ours on top (config/rspamd); in its files $NAME stands for a --var. */
+const rspamd = ({ port, controllerPort }) => {
+  const { sandbox, redis: cache, directory } = settings;
+  const { host, pathname } = new URL(cache.url);
+  const data = join(directory, 'rspamd');
+  const variables = {
+    ...{ LOCAL_CONFDIR: join(__dirname, 'config/rspamd'), DBDIR: data, RUNDIR: data, LOGDIR: data },
+    POSTERN_NAMESERVER: `${sandbox.host}:${sandbox.dnsPort}`,
+    POSTERN_NORMAL_ADDRESS: `127.0.0.1:${port}`,
+    POSTERN_CONTROLLER_ADDRESS: `127.0.0.1:${controllerPort}`,
+    POSTERN_REDIS_SERVER: host,
+    POSTERN_REDIS_DATABASE: pathname.slice(1) || '0',
+  };
+  return {
+    ...common,
+    ...logTo('rspamd'),
+    name: 'rspamd',
+    script: 'rspamd',
+    interpreter: 'none',
+    args: [
+      // As whoever runs the others: where that is root, it asks to be told that this is meant.
+      ...['--no-fork', '--insecure'],
+      ...Object.entries(variables).map(([name, value]) => `--var=${name}=${value}`),
+    ],
+  };
+};
+
 module.exports = {
   apps: [
     ...(findOwnPostgres(settings, process.env) ? [node('postgres', 'deploy/local/postgres.ts')] : []),
     ...(redisPort === undefined ? [] : [redis(redisPort)]),
+    ...(ownRspamd ? [rspamd(ownRspamd)] : []),
     ...(isProduction ? [] : [node('sandbox', 'sandbox/server.ts')]),
     node('api', 'api/server.ts'),
     node('worker', 'api/worker.ts'),

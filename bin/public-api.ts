@@ -24,6 +24,9 @@ const eventSchema = Type.Object({
     /** Of an attempt to tell an endpoint */
     webhook_event: Type.Optional(Type.String()),
     outcome: Type.Optional(Type.String()),
+    /** Of a check for spam */
+    score: Type.Optional(Type.Number()),
+    action: Type.Optional(Type.String()),
     mx: Type.Optional(
       nullable(Type.Object({ hostname: Type.String(), address: Type.Optional(nullable(Type.String())) })),
     ),

@@ -30,6 +30,7 @@ export function formatCancellation({ id, recipients }: Cancellation): string {
 function formatEvent({ event, recipient, occurred_at, data }: TimelineEvent): string {
   const mx = data.mx && `by ${data.mx.hostname}${data.mx.address ? ` [${data.mx.address}]` : ''}`;
   const told = data.webhook_event && `${data.webhook_event} ${data.outcome ?? ''}`;
-  const details = [recipient, mx, told, data.response].filter(Boolean).join('  ');
+  const score = data.score === undefined ? undefined : `spam score ${data.score}: ${data.action}`;
+  const details = [recipient, mx, told, data.response, score].filter(Boolean).join('  ');
   return `  ${occurred_at}  ${event.padEnd(10)} ${details}`.trimEnd();
 }

@@ -11,6 +11,7 @@ export const environmentVariables: Readonly<Record<string, readonly [section: st
   DATABASE_URL: ['database', 'url'],
   QUEUE_DATABASE_URL: ['queue', 'url'],
   REDIS_URL: ['redis', 'url'],
+  RSPAMD_URL: ['spam', 'url'],
   POSTERN_SECRET_KEY: ['secrets', 'key'],
   POSTERN_SERVICE_TOKEN: ['secrets', 'serviceToken'],
   POSTERN_INTAKE_PASSWORD: ['secrets', 'intakePassword'],

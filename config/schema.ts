@@ -173,6 +173,34 @@ export const settingsSchema = Type.Object(
       ),
     }),
 
+    spam: section({
+      engine: Type.Enum(['none', 'rspamd'], {
+        default: 'none',
+        description:
+          'What checks messages before they are queued; bin/up chooses rspamd where it is installed',
+      }),
+      url: Type.String({
+        pattern: '^https?://',
+        default: 'http://127.0.0.1:11343',
+        description: 'The normal worker of rspamd; RSPAMD_URL names one of your own',
+      }),
+      controllerUrl: Type.String({
+        pattern: '^https?://',
+        default: 'http://127.0.0.1:11344',
+        description: 'The controller of rspamd, which learns from reviews',
+      }),
+      onFailure: Type.Enum(['defer', 'accept'], {
+        default: 'defer',
+        description: 'What happens to a message that cannot be checked: it waits, or it is sent unchecked',
+      }),
+      markScore: Type.Number({ default: 6, description: 'From here a message gets X-Spam: Yes' }),
+      holdScore: Type.Number({
+        default: 10,
+        description: 'From here it is held until somebody has looked at it',
+      }),
+      refuseScore: Type.Number({ default: 15, description: 'From here it is not sent' }),
+    }),
+
     gateway: section({
       host: Type.String({ default: '127.0.0.1', description: 'Address of the three submission listeners' }),
       starttlsPort: port(1587, 'Submission with STARTTLS, 587 in production'),

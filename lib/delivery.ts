@@ -3,6 +3,7 @@
  * each other; both know it from here.
  */
 import type { DeliveryEvent } from './rpc/contracts/delivery-events.ts';
+import type { SpamThresholds } from './spam/score.ts';
 
 /** Set on the envelope by plugins/intake. A message without it is never queued. */
 export interface MessageIdentity {
@@ -21,6 +22,8 @@ export interface MessageIdentity {
   hasUnsubscribeLink?: boolean;
   /** Milliseconds since the epoch, when the worker last read the block list for its recipients. */
   listsReadAt?: number;
+  /** Undefined: it is not to be checked for spam. */
+  spamThresholds?: SpamThresholds;
 }
 
 /** Set on a claimed delivery by the queue. */

@@ -1,4 +1,5 @@
 /** The arguments of ZoneMTA's hooks as our plugins see them: the parts that they use. */
+import type { Readable } from 'node:stream';
 import type { AttemptFacts, Claim, EventOutbox, MessageIdentity } from './delivery.ts';
 
 /** mailsplit's Headers: lines top to bottom, `line` is the raw field with its folds, one character a byte. */
@@ -22,6 +23,8 @@ export interface Envelope {
   to: string[];
   headers: Headers;
   postern?: MessageIdentity;
+  /** What the reply to the worker says behind "queued": one line of ASCII. */
+  replyNote?: string;
 }
 
 export interface Delivery {
@@ -88,7 +91,12 @@ export interface Plugin {
     name: 'smtp:mail_from',
     hook: (address: { address: string }, session: Session) => Promise<void>,
   ): void;
-  addHook(name: 'message:headers', hook: (envelope: Envelope) => Promise<void>): void;
+  addHook(name: 'message:headers' | 'message:queue', hook: (envelope: Envelope) => Promise<void>): void;
+  /** Run by mta/queue/mail-drop.ts before the others of the message; a long message comes as a stream. */
+  addHook(
+    name: 'message:content',
+    hook: (envelope: Envelope, content: Buffer | Readable) => Promise<void>,
+  ): void;
   addHook(name: 'sender:fetch', hook: (delivery: Delivery) => Promise<void>): void;
   addHook(
     name: 'sender:connection' | 'sender:headers',

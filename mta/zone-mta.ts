@@ -67,6 +67,8 @@ export interface MailHeaders {
 export interface DroppedEnvelope {
   id: string;
   headers?: MailHeaders | unknown[];
+  /** Set by our plugins (lib/mta-types.ts) */
+  replyNote?: string;
   [key: string]: unknown;
 }
 

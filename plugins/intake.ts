@@ -14,6 +14,7 @@ import type { Headers, Plugin } from '../lib/mta-types.ts';
 import { guard, HookRefusal, pluginContext } from '../lib/plugin.ts';
 import { isSameSecret } from '../lib/secrets.ts';
 import { prepareIntake } from '../lib/smtp-intake.ts';
+import { parseThresholds } from '../lib/spam/score.ts';
 
 export const title = 'intake';
 
@@ -28,6 +29,7 @@ const FIELDS = [
   'stream',
   'lists-read-at',
   'unsubscribe',
+  'spam-thresholds',
 ];
 /** RFC 5321 6.3: at least 100. */
 const MAX_HOPS = 100;
@@ -81,6 +83,7 @@ export function takeIdentity(headers: Headers): MessageIdentity | undefined {
   const stream = /^[a-z]{1,40}$/.exec(headers.getFirst('x-postern-stream').trim())?.[0];
   const listsReadAt = readInteger(headers.getFirst('x-postern-lists-read-at'));
   const hasUnsubscribeLink = headers.getFirst('x-postern-unsubscribe').trim() === 'yes';
+  const spamThresholds = parseThresholds(headers.getFirst('x-postern-spam-thresholds'));
   for (const name of FIELDS) headers.remove(`x-postern-${name}`);
   if (messageId === undefined || organizationId === undefined || domain === undefined) return undefined;
   return {
@@ -92,6 +95,7 @@ export function takeIdentity(headers: Headers): MessageIdentity | undefined {
     ...(stream && { stream }),
     ...(listsReadAt !== undefined && { listsReadAt }),
     ...(hasUnsubscribeLink && { hasUnsubscribeLink }),
+    ...(spamThresholds && { spamThresholds }),
   };
 }
 

@@ -4,8 +4,9 @@
  * between the mta's 250 and our commit): the mta knows the id and answers 250 without queueing anything.
  */
 import type { Settings } from '../../config/schema.ts';
+import { judge, type SpamAction, type SpamScore, type SpamThresholds } from '../../lib/spam/score.ts';
 import { inTransaction, type Store } from '../database.ts';
-import type { HandOverResult, Intake } from '../mail/intake.ts';
+import type { Addressed, HandOverResult, Intake } from '../mail/intake.ts';
 import {
   type Consignment,
   findConsignment,
@@ -14,14 +15,15 @@ import {
   suppressRecipients,
 } from '../models/hand-over.ts';
 import { beginSandbox } from '../models/sandbox.ts';
+import { type SpamFinding, stopSpam } from '../models/spam-review.ts';
 import { findBlocked } from '../models/suppression.ts';
 
-export type HandOverOutcome = 'accepted' | 'held' | 'suppressed' | 'played' | 'nothing_to_do';
+export type HandOverOutcome = 'accepted' | 'held' | 'suppressed' | 'spam' | 'played' | 'nothing_to_do';
 
 export interface HandOverContext {
   store: Store;
   intake: Intake;
-  lifetimeSeconds: Settings['queue']['lifetimeSeconds'];
+  settings: Pick<Settings, 'queue' | 'spam'>;
 }
 
 /** @throws while the mta does not take it, which makes pg-boss try again */
@@ -35,8 +37,22 @@ export async function handOver(context: HandOverContext, messageId: number): Pro
     await inTransaction(context.store, (tx) => beginSandbox(tx, messageId));
     return 'played';
   }
-  const result = await context.intake.handOver({ ...sendable, listsReadAt });
-  return conclude(context, sendable, result);
+  const spamThresholds = chooseThresholds(context.settings.spam, sendable);
+  const result = await context.intake.handOver({ ...sendable, listsReadAt, spamThresholds });
+  return conclude(context, { ...sendable, spamThresholds }, result);
+}
+
+/** The organization's own scores before those of the installation. Undefined: it is not checked, or was released. */
+function chooseThresholds(
+  spam: Settings['spam'],
+  { spamScores, spamReview }: Consignment,
+): SpamThresholds | undefined {
+  if (spam.engine === 'none' || spamReview === 'released') return undefined;
+  return {
+    mark: spamScores.mark ?? spam.markScore,
+    hold: spamScores.hold ?? spam.holdScore,
+    refuse: spamScores.refuse ?? spam.refuseScore,
+  };
 }
 
 /** Whoever was put on the block list since the message was taken, or was one of many recipients over SMTP. */
@@ -48,16 +64,29 @@ async function suppressBlocked(store: Store, consignment: Consignment): Promise<
   return { ...consignment, recipients: recipients.filter((address) => !blocked.has(address)) };
 }
 
+function createFinding(score: SpamScore, action: SpamAction): SpamFinding {
+  return { ...score, action, checkedAt: new Date().toISOString() };
+}
+
 async function conclude(
-  { store, lifetimeSeconds }: HandOverContext,
-  { messageId, recipients, dueAt }: Consignment,
+  { store, settings }: HandOverContext,
+  { messageId, recipients, dueAt, spamThresholds }: Addressed,
   result: HandOverResult,
 ): Promise<HandOverOutcome> {
   if (result.ok) {
-    await inTransaction(store, (tx) => noteHandedOver(tx, messageId, result.refused));
+    const finding =
+      result.spam && spamThresholds && createFinding(result.spam, judge(result.spam, spamThresholds));
+    await inTransaction(store, (tx) => noteHandedOver(tx, messageId, result.refused, finding));
     return 'accepted';
   }
+  if (result.reason === 'spam') {
+    const { kind, score, response } = result;
+    const finding = createFinding(score, kind === 'held' ? 'hold' : 'refuse');
+    await inTransaction(store, (tx) => stopSpam(tx, messageId, recipients, { finding, response }));
+    return kind === 'held' ? 'held' : 'spam';
+  }
   if (result.reason === 'unavailable') {
+    const { lifetimeSeconds } = settings.queue;
     if (Date.now() - dueAt.getTime() < lifetimeSeconds * 1000) throw new Error(result.text);
     const response = `The mta could not be reached within ${lifetimeSeconds} seconds: ${result.text}`;
     const refused = recipients.map((recipient) => ({ recipient, response, code: undefined }));

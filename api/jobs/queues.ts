@@ -8,6 +8,7 @@ export const CANCEL_LATE = 'cancel-late';
 export const PLAY_SANDBOX = 'play-sandbox';
 export const IMPORT_SUPPRESSIONS = 'import-suppressions';
 export const TIDY_STORAGE = 'tidy-storage';
+export const LEARN_SPAM = 'learn-spam';
 
 const YEAR_SECONDS = 365 * 86_400;
 
@@ -44,6 +45,8 @@ const queues: Record<string, Omit<Queue, 'name'>> = {
   [CANCEL_LATE]: persistent,
   [PLAY_SANDBOX]: persistent,
   [IMPORT_SUPPRESSIONS]: persistent,
+  // About an hour: what rspamd cannot learn it will not learn tomorrow.
+  [LEARN_SPAM]: { ...persistent, retryLimit: 60 },
   [TIDY_STORAGE]: scheduled,
 };
 

@@ -16,11 +16,13 @@ import { createWebhookMetrics } from '../webhooks/metrics.ts';
 import { cancelLate } from './cancel-late.ts';
 import { handOver } from './hand-over.ts';
 import { type InvalidateJob, invalidate } from './invalidate.ts';
+import { type LearnSpamJob, learnSpam } from './learn-spam.ts';
 import {
   CANCEL_LATE,
   HAND_OVER,
   IMPORT_SUPPRESSIONS,
   INVALIDATE,
+  LEARN_SPAM,
   PLAY_SANDBOX,
   TELL_OWNER,
 } from './queues.ts';
@@ -103,15 +105,14 @@ async function work(
   registry: Registry,
   log: Logger,
 ): Promise<void> {
-  const { worker, queue } = settings;
+  const { worker } = settings;
   const metrics = createMetrics(store, registry);
   const options = { ...polling, batchSize: Math.max(1, Math.ceil(worker.concurrency / LOOPS)) };
 
   await store.boss.work(HAND_OVER, options, (jobs: Job<{ messageId: number }>[]) =>
     settle(jobs, async ({ messageId }) => {
       const stop = metrics.seconds.startTimer();
-      const context = { store, intake, lifetimeSeconds: queue.lifetimeSeconds };
-      const outcome = await handOver(context, messageId).catch((error: Error) => {
+      const outcome = await handOver({ store, intake, settings }, messageId).catch((error: Error) => {
         metrics.total.inc({ outcome: 'deferred' });
         log.warn({ messageId, reason: error.message }, 'hand_over.deferred');
         throw error;
@@ -137,6 +138,9 @@ async function work(
     IMPORT_SUPPRESSIONS,
     { ...options, batchSize: 1 },
     (jobs: Job<{ importId: number }>[]) => settle(jobs, ({ importId }) => runImport(store, importId)),
+  );
+  await store.boss.work(LEARN_SPAM, options, (jobs: Job<LearnSpamJob>[]) =>
+    settle(jobs, (decision) => learnSpam({ store, settings }, decision)),
   );
   await workScheduled(store.boss, store.pool, settings, log);
 }

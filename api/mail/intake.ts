@@ -4,6 +4,8 @@
  */
 import { createTransport } from 'nodemailer';
 import type { Settings } from '../../config/schema.ts';
+import { parseScore, readRefusal } from '../../lib/spam/reply.ts';
+import { formatThresholds, type SpamScore, type SpamThresholds } from '../../lib/spam/score.ts';
 import type { Consignment, Refused } from '../models/hand-over.ts';
 import { priorityOf } from '../models/stream.ts';
 
@@ -18,17 +20,21 @@ const CLOSING = '550 Server shutdown in progress';
 const CLIENT_NAME = 'localhost';
 
 export type HandOverResult =
-  /** The mta has committed it. `refused` are the recipients it did not take. */
-  | { ok: true; refused: Refused[] }
+  /** The mta has committed it. `refused` are the recipients it did not take; `spam`: what the check found. */
+  | { ok: true; refused: Refused[]; spam?: SpamScore | undefined }
   /** The mta will never take it. */
   | { ok: false; reason: 'refused'; refused: Refused[] }
+  /** The check for spam says no, or that somebody has to look at it. */
+  | { ok: false; reason: 'spam'; kind: 'held' | 'refused'; score: SpamScore; response: string }
   /** Not now. */
   | { ok: false; reason: 'unavailable'; text: string };
 
 /** Ready to go: what the mta has to know of it. */
-export type Addressed = Omit<Consignment, 'domainId' | 'isSandbox'> & {
+export type Addressed = Omit<Consignment, 'domainId' | 'isSandbox' | 'spamScores' | 'spamReview'> & {
   /** Milliseconds since the epoch, when the recipients were last looked up in the block list. */
   listsReadAt?: number;
+  /** Undefined: it is not checked. */
+  spamThresholds?: SpamThresholds | undefined;
 };
 
 export interface Intake {
@@ -72,7 +78,7 @@ export function createIntake({ mta, secrets, worker }: Settings): Intake {
       const { envelopeFrom: from, recipients: to } = consignment;
       try {
         const info = await transport.sendMail({ envelope: { from, to }, raw: address(consignment) });
-        return { ok: true, refused: refusedBy(info.rejectedErrors ?? []) };
+        return { ok: true, refused: refusedBy(info.rejectedErrors ?? []), spam: parseScore(info.response) };
       } catch (error) {
         return judgeFailure(error as SmtpError, consignment);
       }
@@ -94,6 +100,7 @@ function address({
   hasUnsubscribeLink,
   content,
   listsReadAt,
+  spamThresholds,
 }: Addressed): Buffer {
   const head = [
     `X-Postern-Message: ${messageId}`,
@@ -104,6 +111,7 @@ function address({
     `X-Postern-Stream: ${stream}`,
     `X-Postern-Unsubscribe: ${hasUnsubscribeLink ? 'yes' : 'no'}`,
     `X-Postern-Lists-Read-At: ${listsReadAt ?? ''}`,
+    `X-Postern-Spam-Thresholds: ${spamThresholds ? formatThresholds(spamThresholds) : ''}`,
     '',
   ];
   return Buffer.concat([Buffer.from(head.join('\r\n')), content]);
@@ -119,6 +127,8 @@ export function judgeFailure(
 ): HandOverResult {
   const about = /^(MAIL FROM|RCPT TO|DATA)$/.test(error.command ?? '');
   if (!about || !isPermanent(error)) return { ok: false, reason: 'unavailable', text: replyOf(error) };
+  const spam = readRefusal(replyOf(error));
+  if (spam) return { ok: false, reason: 'spam', ...spam, response: replyOf(error) };
   const each = refusedBy(error.rejectedErrors ?? []);
   const all = recipients.map((recipient) => ({
     recipient,

@@ -7,6 +7,7 @@ import { HAND_OVER } from '../jobs/queues.ts';
 import { createEventId, recordEvents } from './event.ts';
 import { handOverJobId, noteHandedOver } from './hand-over.ts';
 import { listRecipients, type Recipient } from './message.ts';
+import { endReview, SPAM } from './spam-review.ts';
 import type { State } from './state.ts';
 
 /** `waiting`: no worker has it now; `wasTried`: but one had, and the mta may have taken it. */
@@ -61,7 +62,13 @@ export async function concludeHandOver(tx: Transaction, messageId: number): Prom
 
 /** The mta has refused these; it knows nothing of them. */
 export async function cancelRefused(tx: Transaction, messageId: number): Promise<void> {
-  await cancelRecipients(tx, messageId, ({ state, category }) => state === 'held' && category === 'intake');
+  const refusals: (string | null)[] = ['intake', SPAM];
+  await cancelRecipients(
+    tx,
+    messageId,
+    ({ state, category }) => state === 'held' && refusals.includes(category),
+  );
+  await endReview(tx, messageId);
 }
 
 async function cancelRecipients(

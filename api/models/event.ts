@@ -30,8 +30,11 @@ export interface NewEvent {
   messageId: number;
   /** Null: about the message as a whole. */
   recipient: string | null;
-  /** From `complained` (a recipient called it spam) and `unsubscribed` no state follows. */
-  type: 'accepted' | Told | Exclude<State, 'queued'>;
+  /**
+   * From `complained` (a recipient called it spam), `unsubscribed`, and `released` (somebody has looked at a held message
+   * and lets it go) no state follows.
+   */
+  type: 'accepted' | 'released' | Told | Exclude<State, 'queued'>;
   /** ISO 8601 */
   occurredAt: string;
   data: EventData;
@@ -168,7 +171,7 @@ export function advanceRecipients(
   for (const event of events) {
     const { messageId, recipient, type, occurredAt, data } = event;
     const row = recipient === null ? undefined : byAddress.get(keyOf(messageId, recipient));
-    if (!row || type === 'accepted' || isTold(type)) continue;
+    if (!row || type === 'accepted' || type === 'released' || isTold(type)) continue;
     row.attempts = Math.max(row.attempts, data.attempt ?? 0);
     changed.add(row);
     const at = new Date(occurredAt);

@@ -1,6 +1,8 @@
 /** What the hand-over to the mta needs to know of a message, and what it leaves behind. */
+import type { SpamThresholds } from '../../lib/spam/score.ts';
 import type { Queryable } from '../database.ts';
 import { createEventId, type NewEvent, recordEvents } from './event.ts';
+import type { SpamFinding, SpamReview } from './spam-review.ts';
 import type { Stream } from './stream.ts';
 
 /** Of the job of pg-boss that hands the message over: by it the job is found again. UUID version 8 (RFC 9562 5.8) */
@@ -21,6 +23,9 @@ export interface Consignment {
   /** Never to be handed over: its outcome is played (models/sandbox.ts). */
   isSandbox: boolean;
   content: Buffer;
+  /** The organization's own scores, where it has any. */
+  spamScores: { [action in keyof SpamThresholds]: number | null };
+  spamReview: SpamReview | null;
   /** Since when it can be handed over: it came, or it was asked for then. */
   dueAt: Date;
 }
@@ -45,12 +50,16 @@ export async function findConsignment(db: Queryable, messageId: number): Promise
             message.tags            as tags,
             message.has_unsubscribe_link as "hasUnsubscribeLink",
             message.is_sandbox      as "isSandbox",
+            message.spam_review     as "spamReview",
+            json_build_object('mark', organization.spam_mark_score, 'hold', organization.spam_hold_score,
+                              'refuse', organization.spam_refuse_score) as "spamScores",
             source.content,
             array(select address from recipients
                    where message_id = $1 and state = 'queued'
                    order by id)     as recipients
        from messages message
        join domains domain         on domain.id = message.domain_id
+       join organizations organization on organization.id = message.organization_id
        join message_sources source on source.message_id = message.id
       where message.id = $1 and message.handed_over_at is null`,
     [messageId],
@@ -63,10 +72,14 @@ export async function noteHandedOver(
   tx: Queryable,
   messageId: number,
   refused: readonly Refused[],
+  spam?: SpamFinding,
 ): Promise<void> {
-  await tx.query('update messages set handed_over_at = coalesce(handed_over_at, now()) where id = $1', [
-    messageId,
-  ]);
+  await tx.query(
+    `update messages
+        set handed_over_at = coalesce(handed_over_at, now()), spam = coalesce($2, spam)
+      where id = $1`,
+    [messageId, spam ? JSON.stringify(spam) : null],
+  );
   if (refused.length > 0) await holdRecipients(tx, messageId, refused);
 }
 

@@ -5,6 +5,7 @@ import type { DomainCredential } from './api-token.ts';
 import { toStorable } from './event.ts';
 import { handOverJobId } from './hand-over.ts';
 import { listTerms, withDomain } from './search-term.ts';
+import type { SpamFinding } from './spam-review.ts';
 import type { State } from './state.ts';
 import { jobPriorityOf, type Stream } from './stream.ts';
 import { insertQueuedWebhooks } from './webhook-outbox.ts';
@@ -48,6 +49,7 @@ export interface Message {
   isSandbox: boolean;
   /** Of the source */
   sizeBytes: number;
+  spam: SpamFinding | null;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -86,6 +88,7 @@ const selectMessage = `
          message.send_at     as "sendAt",
          message.is_sandbox  as "isSandbox",
          message.size_bytes  as "sizeBytes",
+         message.spam,
          message.created_at  as "createdAt",
          message.updated_at  as "updatedAt"
     from messages message

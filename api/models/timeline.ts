@@ -1,12 +1,20 @@
-/** Everything that happened to a message, in one list: its events, and each attempt to tell an endpoint of them. */
+/**
+ * Everything that happened to a message, in one list: its events, what the check for spam found, and each attempt to
+ * tell an endpoint of something.
+ */
 import type { Queryable } from '../database.ts';
 import { type Event, listEvents } from './event.ts';
+import type { Message } from './message.ts';
+import type { SpamFinding } from './spam-review.ts';
 import { listMessageWebhookAttempts } from './webhook-history.ts';
 
 /** Oldest first. */
-export async function listTimeline(db: Queryable, messageId: number): Promise<Event[]> {
-  const events = await listEvents(db, messageId);
-  const attempts = await listMessageWebhookAttempts(db, messageId);
+export async function listTimeline(
+  db: Queryable,
+  { id, spam }: Pick<Message, 'id' | 'spam'>,
+): Promise<Event[]> {
+  const events = await listEvents(db, id);
+  const attempts = await listMessageWebhookAttempts(db, id);
   const told = attempts.map(
     ({ startedAt, event, webhookId, deliveryId, outcome, status, response, durationMs }): Event => ({
       type: 'webhook',
@@ -20,5 +28,12 @@ export async function listTimeline(db: Queryable, messageId: number): Promise<Ev
       },
     }),
   );
-  return [...events, ...told].toSorted((a, b) => a.occurredAt.getTime() - b.occurredAt.getTime());
+  const checks = spam ? [toCheck(spam)] : [];
+  return [...events, ...checks, ...told].toSorted((a, b) => a.occurredAt.getTime() - b.occurredAt.getTime());
+}
+
+/** Kept with the message and not as an event: every message has one. */
+function toCheck({ checkedAt, score, action, symbols }: SpamFinding): Event {
+  const data = { score, action, symbols };
+  return { type: 'checked', recipient: null, occurredAt: new Date(checkedAt), data };
 }

@@ -46,14 +46,14 @@ export function messageRoutes({ store: { pool }, settings }: Context): FastifyPl
       const message = await findMessage(pool, readId(request.params.id), readerOf(request));
       if (!message) return reply.code(404).send(NOT_FOUND);
       const recipients = (await listRecipients(pool, message.id)).map(toRecipient);
-      const timeline = (await listTimeline(pool, message.id)).map(toEvent);
+      const timeline = (await listTimeline(pool, message)).map(toEvent);
       return { ...toMessage(message), recipients, timeline };
     });
 
     app.get('/messages/:id/events', { schema: listEventsSchema }, async (request, reply) => {
       const message = await findMessage(pool, readId(request.params.id), readerOf(request));
       if (!message) return reply.code(404).send(NOT_FOUND);
-      return { events: (await listTimeline(pool, message.id)).map(toEvent) };
+      return { events: (await listTimeline(pool, message)).map(toEvent) };
     });
   };
 }

@@ -15,7 +15,7 @@ export interface Endpoint {
 
 /** The health addresses of the processes that have one. */
 export function listHealthEndpoints(settings: Settings): Endpoint[] {
-  const { api, worker, gateway, mta, sandbox, environment } = settings;
+  const { api, worker, gateway, mta, sandbox, spam, environment } = settings;
   const ports: [string, number][] = [
     ['api', api.port],
     ['worker', worker.port],
@@ -23,7 +23,9 @@ export function listHealthEndpoints(settings: Settings): Endpoint[] {
     ['mta', mta.controlPort],
   ];
   if (environment !== 'production') ports.push(['sandbox', sandbox.httpPort]);
-  return ports.map(([name, port]) => ({ name, url: `http://127.0.0.1:${port}/health` }));
+  const endpoints = ports.map(([name, port]) => ({ name, url: `http://127.0.0.1:${port}/health` }));
+  if (spam.engine === 'rspamd') endpoints.push({ name: 'rspamd', url: new URL('/ping', spam.url).href });
+  return endpoints;
 }
 
 /** Why the process is not well, in one line; undefined where it is. */

@@ -19,6 +19,7 @@ export interface Installation {
   logDirectory: string;
   postgresDirectory: string;
   redisDirectory: string;
+  rspamdDirectory: string;
   pm2Home: string;
 }
 
@@ -32,6 +33,7 @@ export function locateInstallation(directory: string): Installation {
     logDirectory: join(root, 'log'),
     postgresDirectory: join(root, 'postgres'),
     redisDirectory: join(root, 'redis'),
+    rspamdDirectory: join(root, 'rspamd'),
     pm2Home: join(root, 'pm2'),
   };
 }

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Settings } from '../../config/schema.ts';
 import { describeProcess, listProcesses } from './processes.ts';
-import { findOwnPostgres, findOwnRedisPort } from './servers.ts';
+import { findOwnPostgres, findOwnRedisPort, findOwnRspamd } from './servers.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -21,11 +21,13 @@ export interface Port {
 export function listPorts(settings: Settings, environment: Environment): Port[] {
   const { api, worker, gateway, mta, sandbox } = settings;
   const loopback = '127.0.0.1';
+  const rspamd = findOwnRspamd(settings, environment);
   const tcp = (process: string, host: string, ...ports: (number | undefined)[]): Port[] =>
     ports.flatMap((port) => (port === undefined ? [] : [{ process, host, port, transport: 'tcp' as const }]));
   return [
     ...tcp('postgres', loopback, findOwnPostgres(settings, environment)?.port),
     ...tcp('redis', loopback, findOwnRedisPort(settings, environment)),
+    ...tcp('rspamd', loopback, rspamd?.port, rspamd?.controllerPort),
     ...tcp('api', api.host, api.port),
     ...tcp('worker', loopback, worker.port),
     ...tcp('gateway', gateway.host, gateway.starttlsPort, gateway.tlsPort, gateway.alternativePort),

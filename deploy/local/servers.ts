@@ -1,6 +1,6 @@
 /**
  * Which database servers this installation runs itself: those whose URL nobody set. The variables DATABASE_URL,
- * QUEUE_DATABASE_URL and REDIS_URL (in the environment or postern.env) name servers of the operator's own;
+ * QUEUE_DATABASE_URL, REDIS_URL and RSPAMD_URL (in the environment or postern.env) name servers of the operator's own;
  * without them the URL of the settings says on which loopback port ours listens.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -40,6 +40,23 @@ export function findOwnRedisPort(settings: Settings, environment: Environment): 
   const { REDIS_URL } = readVariables(settings.directory, environment);
   if (REDIS_URL || !isLoopback(settings.redis.url)) return undefined;
   return Number(new URL(settings.redis.url).port || 6379);
+}
+
+export interface OwnRspamd {
+  /** Of the normal worker, which checks */
+  port: number;
+  /** Of the controller, which learns */
+  controllerPort: number;
+}
+
+/** The rspamd that is ours to run, or undefined where there is none, or the operator's. Never in production. */
+export function findOwnRspamd(settings: Settings, environment: Environment): OwnRspamd | undefined {
+  const { engine, url, controllerUrl } = settings.spam;
+  const { RSPAMD_URL } = readVariables(settings.directory, environment);
+  if (engine === 'none' || RSPAMD_URL || settings.environment === 'production' || !isLoopback(url)) {
+    return undefined;
+  }
+  return { port: Number(new URL(url).port), controllerPort: Number(new URL(controllerUrl).port) };
 }
 
 function readVariables(directory: string, environment: Environment): Environment {

@@ -9,7 +9,13 @@ allowHttp = true
 allowLoopback = true
 `;
 
+const RSPAMD = `
+[spam]
+# It is installed here; bin/up starts one of its own.
+engine = "rspamd"
+`;
+
 /** On the first run; later it is its owner's. */
-export function createSettingsFile(file: string): void {
-  if (!existsSync(file)) writeFileSync(file, SETTINGS);
+export function createSettingsFile(file: string, { hasRspamd }: { hasRspamd: boolean }): void {
+  if (!existsSync(file)) writeFileSync(file, hasRspamd ? SETTINGS + RSPAMD : SETTINGS);
 }

@@ -8,6 +8,7 @@ import { mkdirSync } from 'node:fs';
 import { readSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
 import { checkDatabases, createDatabases, migrateDatabases, waitForRedis } from './databases.ts';
+import { ensurePackage, isOnPath } from './debian-packages.ts';
 import { completeEnvironmentFile } from './environment-file.ts';
 import { listHealthEndpoints, waitForHealth } from './health.ts';
 import { type Installation, locateInstallation } from './installation.ts';
@@ -15,8 +16,7 @@ import { readLastLines } from './logs.ts';
 import { openPm2, type Pm2 } from './pm2.ts';
 import { explainTakenPort, listPorts } from './ports.ts';
 import { describeProcess, findOwnProcesses, terminateProcesses } from './processes.ts';
-import { ensureRedisServer } from './redis-package.ts';
-import { findOwnPostgres, findOwnRedisPort } from './servers.ts';
+import { findOwnPostgres, findOwnRedisPort, findOwnRspamd } from './servers.ts';
 import { createSettingsFile } from './settings-file.ts';
 import { StepFailure, type Steps } from './steps.ts';
 
@@ -24,7 +24,7 @@ const HEALTH_DEADLINE_MS = 90_000;
 /** A process that crashed this often while we waited will not come up by waiting. */
 const HOPELESS_RESTARTS = 8;
 /** Those that need the servers end before them. */
-const SERVICES = ['gateway', 'worker', 'api', 'mta', 'sandbox'];
+const SERVICES = ['gateway', 'worker', 'api', 'mta', 'rspamd', 'sandbox'];
 
 export interface Stack {
   settings: Settings;
@@ -41,12 +41,16 @@ export async function startStack(directory: string, steps: Steps): Promise<Stack
   const postgres = findOwnPostgres(settings, environment);
   const redisPort = findOwnRedisPort(settings, environment);
   if (redisPort !== undefined)
-    await steps.run('redis-server is installed', () => ensureRedisServer(steps.note));
+    await steps.run('redis-server is installed', () =>
+      ensurePackage('redis-server', { instead: 'set REDIS_URL to a Redis of your own', write: steps.note }),
+    );
 
   const run = await beginRun(installation, pm2);
   try {
     await steps.run('ports are free', () => checkPorts(settings, run.isOnline));
     const servers = [...(postgres ? ['postgres'] : []), ...(redisPort === undefined ? [] : ['redis'])];
+    // It takes ten seconds to come up: meanwhile the others do.
+    if (findOwnRspamd(settings, environment)) await run.start(['rspamd']);
     await steps.run('postgres and redis', () =>
       withLogs(installation, servers, async () => {
         await run.start(servers);
@@ -56,7 +60,7 @@ export async function startStack(directory: string, steps: Steps): Promise<Stack
       }),
     );
     await steps.run('migrations', () => migrateDatabases(settings, steps.signal));
-    await steps.run('services are started', () => run.start(SERVICES));
+    await steps.run('services are started', () => run.start(SERVICES.filter((name) => name !== 'rspamd')));
     await steps.run('services are healthy', () => requireHealth(settings, installation, pm2, steps));
   } catch (error) {
     await run.undo();
@@ -79,10 +83,12 @@ export async function stopStack(directory: string): Promise<string[]> {
 }
 
 function prepareSettings(installation: Installation): Settings {
-  const { directory, environmentFile, logDirectory, redisDirectory } = installation;
-  for (const path of [directory, logDirectory, redisDirectory]) mkdirSync(path, { recursive: true });
+  const { directory, environmentFile, logDirectory, redisDirectory, rspamdDirectory } = installation;
+  for (const path of [directory, logDirectory, redisDirectory, rspamdDirectory])
+    mkdirSync(path, { recursive: true });
   completeEnvironmentFile(environmentFile, process.env);
-  if (process.env.POSTERN_ENV !== 'production') createSettingsFile(installation.settingsFile);
+  if (process.env.POSTERN_ENV !== 'production')
+    createSettingsFile(installation.settingsFile, { hasRspamd: isOnPath('rspamd') });
   const result = readSettings({ ...process.env, POSTERN_DIRECTORY: directory });
   if (!result.ok)
     throw new StepFailure(['the configuration has problems:', ...result.problems].join('\n  - '));

@@ -5,7 +5,7 @@
  * way, and so does everything when a plugin wants to see mail as a stream.
  */
 import { hash } from 'node:crypto';
-import { PassThrough, type Transform } from 'node:stream';
+import { PassThrough, type Readable, type Transform } from 'node:stream';
 import {
   type Callback,
   createHeaders,
@@ -23,6 +23,9 @@ const CRLF = Buffer.from('\r\n');
 /** ZoneMTA tells these more than the short way knows. */
 const HOOKS_OF_STREAMS = ['message:store', 'log:entry'];
 
+/** Our own hook: the message as it came in, a Buffer, or a stream where it is long. */
+const CONTENT = 'message:content';
+
 /** Of a receiver (remote-queue.ts); the master's takes no mail. */
 interface ReceivingQueue {
   storeBytes(id: string, bytes: Buffer): void;
@@ -36,17 +39,34 @@ class PosternMailDrop extends zoneMtaMailDrop() {
       super.add(envelope, source, callback);
       return;
     }
+    const addStream = (stream: Readable) => {
+      offerContent(envelope, stream);
+      super.add(envelope, stream, (error, text) => callback(error, text && withNote(envelope, String(text))));
+    };
     failWhenCutOff(source);
-    if (wantsStreams()) super.add(envelope, source, callback);
+    if (wantsStreams()) addStream(source);
     else {
       gather(source, {
         onFailed: callback,
-        onLong: (stream) => super.add(envelope, stream, callback),
+        onLong: addStream,
         onShort: (message) =>
           drop(queue as ReceivingQueue, envelope, message).then((text) => callback(null, text), callback),
       });
     }
   }
+}
+
+/** For plugins that look at the whole message, while it comes in. They answer in `message:queue`, before its commit. */
+function offerContent(envelope: DroppedEnvelope, stream: Readable): void {
+  const handler = pluginHandler();
+  if (!handler.hooks.has(CONTENT)) return;
+  const content = stream.pipe(new PassThrough());
+  stream.once('error', (error) => content.destroy(error));
+  handler.runHooks(CONTENT, [envelope, content]).catch(() => content.resume());
+}
+
+function withNote({ replyNote }: DroppedEnvelope, text: string): string {
+  return replyNote ? `${text}; ${replyNote}` : text;
 }
 
 /** smtp-server lets go of the stream when the connection is lost: without an error its reader would wait for ever. */
@@ -108,6 +128,7 @@ async function drop(queue: ReceivingQueue, envelope: DroppedEnvelope, message: B
   const headers = createHeaders(message.subarray(0, bodyStart));
   const info = {};
   envelope.headers = headers;
+  await pluginHandler().runHooks(CONTENT, [envelope, message]);
   await pluginHandler().runHooks('message:headers', [envelope, info]);
   envelope.dkim = { hashAlgo: DKIM_HASH, bodyHash: hashBody('relaxed', DKIM_HASH, body) };
   envelope.bodySize = body.length;
@@ -116,7 +137,9 @@ async function drop(queue: ReceivingQueue, envelope: DroppedEnvelope, message: B
   envelope.headers = headers.getList();
   queue.storeBytes(id, body);
   return new Promise((resolve, reject) => {
-    queue.push(id, envelope, (error) => (error ? reject(error) : resolve(`Message queued as ${id}`)));
+    queue.push(id, envelope, (error) =>
+      error ? reject(error) : resolve(withNote(envelope, `Message queued as ${id}`)),
+    );
   });
 }
 

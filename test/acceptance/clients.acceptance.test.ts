@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { DomainClient } from '@mailpace/mailpace.js';
 import {
   bodyOf,
+  eventsOf,
   newRecipient,
   openSmtp,
   readQueuedId,
@@ -33,7 +34,7 @@ describe('clients', () => {
     assert.match(received.envelope.from, /^bounces\+[a-z2-7]{31}@/);
     assert.ok(received.tls, 'delivered over TLS');
 
-    const events = message.timeline.map((entry) => entry.event);
+    const events = eventsOf(message).map(({ event }) => event);
     assert.deepEqual([events[0], events.at(-1)], ['accepted', 'delivered']);
     const delivered = message.timeline.at(-1)?.data ?? {};
     assert.match(String(delivered.response), /^250 /);

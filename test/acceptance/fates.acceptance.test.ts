@@ -1,6 +1,14 @@
 /** Point 3 of "mail flows": what becomes of deliveries that do not go well, and that the timeline says so. */
 import assert from 'node:assert/strict';
-import { newRecipient, readMessage, send, waitFor, waitForReceived, waitForStatus } from '../support/mail.ts';
+import {
+  eventsOf,
+  newRecipient,
+  readMessage,
+  send,
+  waitFor,
+  waitForReceived,
+  waitForStatus,
+} from '../support/mail.ts';
 import { readStack, type Stack } from '../support/stack.ts';
 
 describe('fates of deliveries', () => {
@@ -16,7 +24,7 @@ describe('fates of deliveries', () => {
     const { timeline, recipients } = await waitForStatus(stack, id, 'delivered');
 
     assert.deepEqual(
-      timeline.map((entry) => entry.event),
+      eventsOf({ timeline }).map(({ event }) => event),
       ['accepted', 'deferred', 'delivered'],
     );
     const [, deferred] = timeline;
@@ -37,10 +45,10 @@ describe('fates of deliveries', () => {
       const { timeline, recipients } = await waitForStatus(stack, id, 'bounced');
 
       assert.deepEqual(
-        timeline.map((entry) => entry.event),
+        eventsOf({ timeline }).map(({ event }) => event),
         ['accepted', 'bounced'],
       );
-      assert.match(String(timeline[1]?.data.response), reply);
+      assert.match(String(eventsOf({ timeline })[1]?.data.response), reply);
       assert.match(recipients[0]?.response ?? '', reply);
     });
   }

@@ -79,7 +79,7 @@ describe('send_at and cancellation', () => {
 
   function run(id: number, result: HandOverResult = { ok: true, refused: [] }) {
     const intake = { handOver: async () => result, close: () => {} };
-    return handOver({ store: api.store, intake, lifetimeSeconds: 3600 }, id);
+    return handOver({ ...api, intake }, id);
   }
 
   /** As the worker leaves the job behind. */

@@ -126,7 +126,8 @@ describe('the hand-over to the mta', () => {
   }
 
   function run(messageId: number, { lifetimeSeconds = 3600, store = api.store } = {}) {
-    return handOver({ store, intake, lifetimeSeconds }, messageId);
+    const settings = { ...api.settings, queue: { ...api.settings.queue, lifetimeSeconds } };
+    return handOver({ store, intake, settings }, messageId);
   }
 
   async function show(id: number) {
@@ -161,6 +162,7 @@ describe('the hand-over to the mta', () => {
           'X-Postern-Tags: W10=', // []
           'X-Postern-Stream: transactional',
           'X-Postern-Unsubscribe: no',
+          'X-Postern-Spam-Thresholds: ',
           content,
         ].join('\r\n'),
       );

@@ -78,6 +78,7 @@ describe('api/migrate', () => {
         'hand-over',
         'import-suppressions',
         'invalidate',
+        'learn-spam',
         'play-sandbox',
         'tell-owner',
         'tidy-storage',

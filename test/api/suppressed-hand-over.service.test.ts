@@ -56,7 +56,7 @@ describe('the hand-over of mail to people who were suppressed meanwhile (OB-11)'
     };
   }
 
-  const run = (id: number) => handOver({ store: api.store, intake, lifetimeSeconds: 3600 }, id);
+  const run = (id: number) => handOver({ ...api, intake }, id);
 
   it('sends to the others, and says when the list was read', async () => {
     const id = await accept('gone@example.com, ok@example.com');

@@ -79,6 +79,11 @@ export async function readMessage(stack: Stack, id: number, token = stack.token)
   return (await response.json()) as MessageView;
 }
 
+/** What happened to the message, but for the check for spam, which there is only where rspamd is installed. */
+export function eventsOf({ timeline }: Pick<MessageView, 'timeline'>): TimelineEntry[] {
+  return timeline.filter(({ event }) => event !== 'checked');
+}
+
 export async function waitForStatus(stack: Stack, id: number, status: string, token = stack.token) {
   return waitFor(`message ${id} is ${status}`, async () => {
     const message = await readMessage(stack, id, token);

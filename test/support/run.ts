@@ -9,6 +9,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import type { Settings } from '../../config/schema.ts';
+import { ensurePackage } from '../../deploy/local/debian-packages.ts';
 import { describeStack, prepareDemo } from '../../deploy/local/demo.ts';
 import { locateInstallation, nodeBinary, projectRoot } from '../../deploy/local/installation.ts';
 import { abortOnInterrupt } from '../../deploy/local/interrupt.ts';
@@ -16,7 +17,7 @@ import { openPm2 } from '../../deploy/local/pm2.ts';
 import { removeData } from '../../deploy/local/postgres-location.ts';
 import { writePrivateFile } from '../../deploy/local/private-file.ts';
 import { startStack, stopStack } from '../../deploy/local/stack.ts';
-import { createSteps, StepFailure } from '../../deploy/local/steps.ts';
+import { createSteps, StepFailure, type Steps } from '../../deploy/local/steps.ts';
 import { formatResult, type TestResult } from './result.ts';
 import { writeTestSettings } from './test-installation.ts';
 
@@ -72,20 +73,33 @@ async function check(): Promise<boolean> {
 }
 
 async function prepareStack(keep: boolean): Promise<Settings> {
+  const steps = createSteps(console.log, interrupted);
   const isReusable = keep && existsSync(stackFile) && openPm2(installation).isRunning();
   if (!isReusable) {
     await stopStack(directory);
     removeData(installation.postgresDirectory);
     rmSync(directory, { recursive: true, force: true });
-    await writeTestSettings(installation.settingsFile);
+    await writeTestSettings(installation.settingsFile, { hasRspamd: await installRspamd(steps) });
   }
-  const steps = createSteps(console.log, interrupted);
   const { settings } = await startStack(directory, steps);
   await steps.run('demo organization, domain and token', async () => {
     const { demo } = await prepareDemo(settings, interrupted);
     writePrivateFile(stackFile, JSON.stringify(describeStack(settings, demo), null, 2));
   });
   return settings;
+}
+
+/** False: it cannot be had here, and the tests that need it are skipped. */
+async function installRspamd(steps: Steps): Promise<boolean> {
+  try {
+    const instead = 'do without the tests of checks for spam';
+    await steps.run('rspamd is installed', () => ensurePackage('rspamd', { instead, write: steps.note }));
+    return true;
+  } catch (error) {
+    if (!(error instanceof StepFailure)) throw error;
+    console.log(error.message);
+    return false;
+  }
 }
 
 async function runMocha(settings: Settings, parameters: string[]): Promise<TestResult> {

@@ -16,9 +16,9 @@ const REMOTE = new Set(['remotePort']);
 type Tree = Record<string, unknown>;
 
 /** Writes postern.toml with the first block of ports that is wholly free. Throws where none is. */
-export async function writeTestSettings(file: string): Promise<void> {
+export async function writeTestSettings(file: string, { hasRspamd }: { hasRspamd: boolean }): Promise<void> {
   for (const offset of OFFSETS) {
-    const { tree, ports } = shiftDefaults(offset);
+    const { tree, ports } = shiftDefaults(offset, hasRspamd ? 'rspamd' : 'none');
     const reasons = await Promise.all(
       ports.map((port) => explainTakenPort({ process: 'test', host: '127.0.0.1', port, transport: 'tcp' })),
     );
@@ -30,7 +30,7 @@ export async function writeTestSettings(file: string): Promise<void> {
   throw new Error('no block of free ports: another test run may be under way');
 }
 
-function shiftDefaults(offset: number): { tree: Tree; ports: number[] } {
+function shiftDefaults(offset: number, engine: Settings['spam']['engine']): { tree: Tree; ports: number[] } {
   const defaults = Value.Default(settingsSchema, {}) as Settings;
   const ports: number[] = [];
   const shift = (port: number) => {
@@ -40,7 +40,7 @@ function shiftDefaults(offset: number): { tree: Tree; ports: number[] } {
   const shiftUrl = (url: string) => {
     const parsed = new URL(url);
     parsed.port = String(Number(parsed.port) + offset);
-    return parsed.href;
+    return parsed.pathname === '/' ? parsed.origin : parsed.href;
   };
   const tree: Record<string, Tree> = {};
   for (const [section, values] of Object.entries(defaults)) {
@@ -53,6 +53,8 @@ function shiftDefaults(offset: number): { tree: Tree; ports: number[] } {
   ports.push(
     Number(new URL(shiftUrl(defaults.database.url)).port),
     Number(new URL(shiftUrl(defaults.redis.url)).port),
+    Number(new URL(shiftUrl(defaults.spam.url)).port),
+    Number(new URL(shiftUrl(defaults.spam.controllerUrl)).port),
   );
   return {
     ports,
@@ -64,6 +66,11 @@ function shiftDefaults(offset: number): { tree: Tree; ports: number[] } {
       database: { url: shiftUrl(defaults.database.url) },
       redis: { url: shiftUrl(defaults.redis.url) },
       gateway: { ...tree.gateway, certificateCheckSeconds: 1 },
+      spam: {
+        engine,
+        url: shiftUrl(defaults.spam.url),
+        controllerUrl: shiftUrl(defaults.spam.controllerUrl),
+      },
       webhooks: { allowHttp: true, allowLoopback: true },
       queue: {
         url: shiftUrl(defaults.queue.url),

@@ -20,7 +20,7 @@ describe('bin/up', function () {
 
   beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), 'postern-up-'));
-    await writeTestSettings(locateInstallation(directory).settingsFile);
+    await writeTestSettings(locateInstallation(directory).settingsFile, { hasRspamd: false });
   });
 
   afterEach(() => {

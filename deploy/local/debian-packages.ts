@@ -1,28 +1,33 @@
-/** Redis is the one thing npm cannot bring: Debian's redis-server, installed where we may, asked for where not. */
+/** What npm cannot bring comes from Debian's packages: installed where we may, asked for where not. */
 import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { StepFailure } from './steps.ts';
 
-/** Resolves when `redis-server` is on the PATH. */
-export async function ensureRedisServer(write: (text: string) => void): Promise<void> {
-  if (isOnPath('redis-server')) return;
+/**
+ * Resolves when the package's program of the same name is on the PATH.
+ * @param instead how one does without it, for the failure's text
+ */
+export async function ensurePackage(
+  name: string,
+  { instead, write }: { instead: string; write: (text: string) => void },
+): Promise<void> {
+  if (isOnPath(name)) return;
   const prefix = findRootPrefix();
   if (!isOnPath('apt-get') || !prefix) {
     throw new StepFailure(
-      'redis-server is not installed and cannot be installed from here. Run\n' +
-        '    sudo apt-get update && sudo apt-get install -y redis-server\n' +
-        'or set REDIS_URL to a Redis of your own, then start again.',
+      `${name} is not installed and cannot be installed from here. Run\n` +
+        `    sudo apt-get update && sudo apt-get install -y ${name}\n` +
+        `or ${instead}, then start again.`,
     );
   }
   await runApt([...prefix, 'apt-get', 'update', '-q'], write);
-  // Where systemd runs, Debian starts one on 6379: ours has a port of its own and does not mind.
-  await runApt([...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', ...INSTALL], write);
-  if (!isOnPath('redis-server'))
-    throw new StepFailure('apt-get installed redis-server, but it is not on the PATH');
+  // Where systemd runs, Debian starts one on its usual port: ours has a port of its own and does not mind.
+  await runApt([...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', ...INSTALL, name], write);
+  if (!isOnPath(name)) throw new StepFailure(`apt-get installed ${name}, but it is not on the PATH`);
 }
 
-const INSTALL = ['apt-get', 'install', '-q', '-y', '--no-install-recommends', 'redis-server'];
+const INSTALL = ['apt-get', 'install', '-q', '-y', '--no-install-recommends'];
 
 /** The words that make a command run as root without a question; undefined where there are none. */
 function findRootPrefix(): string[] | undefined {
@@ -30,7 +35,7 @@ function findRootPrefix(): string[] | undefined {
   return spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined;
 }
 
-function isOnPath(program: string): boolean {
+export function isOnPath(program: string): boolean {
   return (process.env.PATH ?? '').split(delimiter).some((directory) => {
     try {
       accessSync(join(directory, program), constants.X_OK);

@@ -1,0 +1,142 @@
+/** What the check for spam found in a message, and what people decided about those that were held for it. */
+import type { SpamAction, SpamScore } from '../../lib/spam/score.ts';
+import type { Queryable, Transaction } from '../database.ts';
+import { HAND_OVER, LEARN_SPAM } from '../jobs/queues.ts';
+import { createEventId, recordEvents } from './event.ts';
+import { handOverJobId } from './hand-over.ts';
+import { jobPriorityOf, type Stream } from './stream.ts';
+
+/** Kept with the message, and shown on its timeline. */
+export interface SpamFinding extends SpamScore {
+  action: SpamAction;
+  /** ISO 8601 */
+  checkedAt: string;
+}
+
+export type SpamReview = 'pending' | 'released' | 'refused';
+
+/** Category of the events; it tells what was held for review from what is held for other reasons. */
+export const SPAM = 'spam';
+
+export interface Held {
+  id: number;
+  organizationId: number;
+  domain: string;
+  fromHeader: string;
+  subject: string | null;
+  recipients: number;
+  spam: SpamFinding;
+  createdAt: Date;
+}
+
+/** The mta has refused it: it is held until somebody decides, or it is over. Inside a transaction. */
+export async function stopSpam(
+  tx: Queryable,
+  messageId: number,
+  recipients: readonly string[],
+  { finding, response }: { finding: SpamFinding; response: string },
+): Promise<void> {
+  await tx.query('update messages set spam = $2, spam_review = $3 where id = $1', [
+    messageId,
+    JSON.stringify(finding),
+    finding.action === 'hold' ? 'pending' : null,
+  ]);
+  await recordStops(tx, messageId, recipients, finding.action === 'hold' ? 'held' : 'spam', response);
+}
+
+/** What waits for a decision, oldest first. */
+export async function listHeld(
+  db: Queryable,
+  { after, limit }: { after: number; limit: number },
+): Promise<Held[]> {
+  const { rows } = await db.query<Held>(
+    `select message.id,
+            message.organization_id as "organizationId",
+            domain.name             as domain,
+            message.from_header     as "fromHeader",
+            message.subject,
+            message.spam,
+            message.created_at      as "createdAt",
+            (select count(*) from recipients where message_id = message.id) as recipients
+       from messages message
+       join domains domain on domain.id = message.domain_id
+      where message.spam_review = 'pending' and message.id > $1
+      order by message.id
+      limit $2`,
+    [after, limit],
+  );
+  return rows;
+}
+
+/** It is handed over once more, and not checked again. False: it does not wait for a decision. */
+export async function releaseHeld(tx: Transaction, messageId: number): Promise<boolean> {
+  const held = await decide(tx, messageId, 'released');
+  if (!held) return false;
+  await tx.query(
+    `update recipients set state = 'queued', state_at = now()
+      where message_id = $1 and state = 'held' and category = $2`,
+    [messageId, SPAM],
+  );
+  await tx.query(`update messages set state = 'queued', updated_at = now() where id = $1`, [messageId]);
+  const id = createEventId('released', messageId, '');
+  const data = { response: 'Released after review', category: SPAM };
+  const occurredAt = new Date().toISOString();
+  await recordEvents(tx, [{ id, messageId, recipient: null, type: 'released', occurredAt, data }]);
+  // The job of the hand-over that ended with the refusal has this id.
+  await tx.query('delete from pgboss.job where name = $1 and id = $2', [HAND_OVER, handOverJobId(messageId)]);
+  const priority = jobPriorityOf(held.stream);
+  await tx.enqueue(HAND_OVER, { messageId }, { id: handOverJobId(messageId), priority });
+  await tx.enqueue(LEARN_SPAM, { messageId, kind: 'ham' });
+  return true;
+}
+
+/** It is spam and over. False: it does not wait for a decision. */
+export async function refuseHeld(tx: Transaction, messageId: number): Promise<boolean> {
+  if (!(await decide(tx, messageId, 'refused'))) return false;
+  const { rows } = await tx.query<{ address: string }>(
+    `select address from recipients where message_id = $1 and state = 'held' and category = $2`,
+    [messageId, SPAM],
+  );
+  const recipients = rows.map(({ address }) => address);
+  await recordStops(tx, messageId, recipients, 'spam', 'Refused as spam after review');
+  await tx.enqueue(LEARN_SPAM, { messageId, kind: 'spam' });
+  return true;
+}
+
+/** There is nothing left to decide: its sender has taken it back. */
+export async function endReview(tx: Queryable, messageId: number): Promise<void> {
+  await tx.query(`update messages set spam_review = null where id = $1 and spam_review = 'pending'`, [
+    messageId,
+  ]);
+}
+
+/** One decision a message: the row is locked, and no longer pending. */
+async function decide(
+  tx: Queryable,
+  messageId: number,
+  review: Exclude<SpamReview, 'pending'>,
+): Promise<{ stream: Stream } | undefined> {
+  const { rows } = await tx.query<{ stream: Stream }>(
+    `update messages set spam_review = $2 where id = $1 and spam_review = 'pending' returning stream`,
+    [messageId, review],
+  );
+  return rows[0];
+}
+
+async function recordStops(
+  tx: Queryable,
+  messageId: number,
+  recipients: readonly string[],
+  type: 'held' | 'spam',
+  response: string,
+): Promise<void> {
+  const occurredAt = new Date().toISOString();
+  const data = { response: response.slice(0, 1000), category: SPAM };
+  await recordEvents(
+    tx,
+    recipients.map((recipient) => {
+      const id = createEventId(type, messageId, recipient);
+      return { id, messageId, recipient, type, occurredAt, data };
+    }),
+  );
+}

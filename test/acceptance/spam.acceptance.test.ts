@@ -1,0 +1,92 @@
+/** Checks for spam, by a real rspamd, on the running stack. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readSettings } from '../../config/load.ts';
+import {
+  listReceived,
+  newRecipient,
+  readMessage,
+  send,
+  waitForReceived,
+  waitForStatus,
+} from '../support/mail.ts';
+import { startProcess, stopProcess, waitUntilHealthy } from '../support/processes.ts';
+import { readStack, type Stack } from '../support/stack.ts';
+
+/** Every filter knows this line as spam (https://spamassassin.apache.org/gtube/). */
+const GTUBE = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
+
+describe('checks for spam', function () {
+  this.timeout(120_000);
+  let stack: Stack;
+  before(function () {
+    const result = readSettings(process.env);
+    if (!result.ok || result.settings.spam.engine === 'none') {
+      console.log('    skipped: rspamd is not installed');
+      this.skip();
+    }
+    stack = readStack();
+  });
+
+  it('an ordinary message is sent, and its score is on the timeline', async () => {
+    const recipient = newRecipient();
+    const id = await send(stack, { to: recipient });
+
+    await waitForReceived(stack, recipient);
+
+    const { timeline } = await waitForStatus(stack, id, 'delivered');
+    const [, checked] = timeline;
+    assert.equal(checked?.event, 'checked');
+    const { score, action, symbols } = checked.data as {
+      score: number;
+      action: string;
+      symbols: { name: string }[];
+    };
+    assert.ok(score < 6, `${score}`);
+    assert.equal(action, 'none');
+    assert.ok(symbols.some(({ name }) => name === 'MIME_GOOD'));
+  });
+
+  const long = {
+    name: 'long.txt',
+    content: randomBytes(2_000_000).toString('base64'),
+    content_type: 'text/plain',
+  };
+  for (const [what, attachments] of [
+    ['', []],
+    [', beside a long attachment', [long]],
+  ] as const) {
+    it(`spam is not sent${what}`, async () => {
+      const recipient = newRecipient();
+      const id = await send(stack, { to: recipient, textbody: GTUBE, attachments });
+
+      const { timeline } = await waitForStatus(stack, id, 'spam');
+
+      assert.deepEqual(
+        timeline.map(({ event }) => event),
+        ['accepted', 'checked', 'spam'],
+      );
+      assert.match(
+        String(timeline.at(-1)?.data.response),
+        /^550 5\.7\.1 Refused as spam: spam=15\.00 \(GTUBE/,
+      );
+      assert.deepEqual(await listReceived(stack, recipient), []);
+    });
+  }
+
+  it('nothing is sent unchecked while rspamd is stopped, and all of it afterwards', async () => {
+    await stopProcess('rspamd');
+    const [good, bad] = [newRecipient(), newRecipient()];
+    const ids = [await send(stack, { to: good }), await send(stack, { to: bad, textbody: GTUBE })] as const;
+    await sleep(1_500);
+    for (const id of ids) assert.equal((await readMessage(stack, id)).status, 'queued');
+
+    await startProcess('rspamd');
+    await waitUntilHealthy();
+
+    await waitForReceived(stack, good);
+    await waitForStatus(stack, ids[1], 'spam');
+    assert.deepEqual(await listReceived(stack, bad), []);
+  });
+});
