@@ -35,6 +35,7 @@ import { organizationRoutes } from './routes/organizations.ts';
 import { ownOrganizationRoutes } from './routes/own-organization.ts';
 import { sendRoutes } from './routes/send.ts';
 import { suppressionImportRoutes } from './routes/suppression-imports.ts';
+import { spamReviewRoutes } from './routes/spam-reviews.ts';
 import { suppressionRoutes } from './routes/suppressions.ts';
 import { templateRoutes } from './routes/templates.ts';
 import { unsubscriptionRoutes } from './routes/unsubscriptions.ts';
@@ -137,6 +138,7 @@ function publicRoutes(context: Context) {
       webhookDeliveryRoutes,
       ownOrganizationRoutes,
       organizationRoutes,
+      spamReviewRoutes,
       auditEntryRoutes,
       ownAuditEntryRoutes,
     ]) {

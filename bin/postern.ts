@@ -20,6 +20,7 @@ import { addOrganizationCommands } from './commands/organization.ts';
 import { addQueueCommands } from './commands/queue.ts';
 import { addSecretsCommands } from './commands/secrets.ts';
 import { addSendCommand } from './commands/send.ts';
+import { addSpamCommands } from './commands/spam.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addSuppressionCommands } from './commands/suppression.ts';
 import { addTokenCommands } from './commands/token.ts';
@@ -43,6 +44,7 @@ Examples:
   $ bin/postern domain add example.com
   $ bin/postern domain verify example.com
   $ bin/postern organization create Shop
+  $ bin/postern spam list
   $ bin/postern queue summary
   $ bin/postern doctor
   $ bin/postern bounce explain --reply '550 5.1.1 User unknown'
@@ -63,6 +65,7 @@ addSuppressionCommands(program);
 addWebhookCommands(program);
 addOrganizationCommands(program);
 addAuditCommand(program);
+addSpamCommands(program);
 addSecretsCommands(program);
 addQueueCommands(program);
 addDoctorCommand(program);

@@ -9,6 +9,10 @@ export interface OrganizationTerms {
   maxDomains: number | null;
   /** Null: as the settings say */
   messagesPerMinute: number | null;
+  /** From which on a message is marked, held for review, refused (docs/spam.md). Null: as the settings say */
+  spamMarkScore: number | null;
+  spamHoldScore: number | null;
+  spamRefuseScore: number | null;
 }
 
 export interface Organization extends OrganizationTerms {
@@ -29,6 +33,9 @@ const columns = `
   retention_days      as "retentionDays",
   max_domains         as "maxDomains",
   messages_per_minute as "messagesPerMinute",
+  spam_mark_score     as "spamMarkScore",
+  spam_hold_score     as "spamHoldScore",
+  spam_refuse_score   as "spamRefuseScore",
   created_at          as "createdAt"`;
 
 /** @param name 1 to 200 characters */
@@ -63,20 +70,28 @@ export async function listOrganizations(
 export async function updateOrganization(
   tx: Transaction,
   id: number,
-  { name, retentionDays, maxDomains, messagesPerMinute }: OrganizationChanges,
+  changes: OrganizationChanges,
 ): Promise<Organization | undefined> {
+  const { name, retentionDays, maxDomains, messagesPerMinute } = changes;
+  const { spamMarkScore, spamHoldScore, spamRefuseScore } = changes;
   const { rows } = await tx.query<Organization>(
     `update organizations
         set name                = coalesce($2, name),
             retention_days      = coalesce($3, retention_days),
             max_domains         = case when $4::boolean then $5 else max_domains end,
-            messages_per_minute = case when $6::boolean then $7 else messages_per_minute end
+            messages_per_minute = case when $6::boolean then $7 else messages_per_minute end,
+            spam_mark_score     = case when $8::boolean then $9 else spam_mark_score end,
+            spam_hold_score     = case when $10::boolean then $11 else spam_hold_score end,
+            spam_refuse_score   = case when $12::boolean then $13 else spam_refuse_score end
       where id = $1
   returning ${columns}`,
     [
       ...[id, name ?? null, retentionDays ?? null],
       ...[maxDomains !== undefined, maxDomains ?? null],
       ...[messagesPerMinute !== undefined, messagesPerMinute ?? null],
+      ...[spamMarkScore !== undefined, spamMarkScore ?? null],
+      ...[spamHoldScore !== undefined, spamHoldScore ?? null],
+      ...[spamRefuseScore !== undefined, spamRefuseScore ?? null],
     ],
   );
   if (messagesPerMinute !== undefined) await forgetCredentials(tx, id);

@@ -29,6 +29,13 @@ export interface Held {
   createdAt: Date;
 }
 
+/** A message about which somebody has decided. */
+export interface Decided {
+  organizationId: number;
+  subject: string | null;
+  stream: Stream;
+}
+
 /** The mta has refused it: it is held until somebody decides, or it is over. Inside a transaction. */
 export async function stopSpam(
   tx: Queryable,
@@ -68,10 +75,10 @@ export async function listHeld(
   return rows;
 }
 
-/** It is handed over once more, and not checked again. False: it does not wait for a decision. */
-export async function releaseHeld(tx: Transaction, messageId: number): Promise<boolean> {
+/** It is handed over once more, and not checked again. Undefined: it does not wait for a decision. */
+export async function releaseHeld(tx: Transaction, messageId: number): Promise<Decided | undefined> {
   const held = await decide(tx, messageId, 'released');
-  if (!held) return false;
+  if (!held) return undefined;
   await tx.query(
     `update recipients set state = 'queued', state_at = now()
       where message_id = $1 and state = 'held' and category = $2`,
@@ -87,12 +94,13 @@ export async function releaseHeld(tx: Transaction, messageId: number): Promise<b
   const priority = jobPriorityOf(held.stream);
   await tx.enqueue(HAND_OVER, { messageId }, { id: handOverJobId(messageId), priority });
   await tx.enqueue(LEARN_SPAM, { messageId, kind: 'ham' });
-  return true;
+  return held;
 }
 
-/** It is spam and over. False: it does not wait for a decision. */
-export async function refuseHeld(tx: Transaction, messageId: number): Promise<boolean> {
-  if (!(await decide(tx, messageId, 'refused'))) return false;
+/** It is spam and over. Undefined: it does not wait for a decision. */
+export async function refuseHeld(tx: Transaction, messageId: number): Promise<Decided | undefined> {
+  const held = await decide(tx, messageId, 'refused');
+  if (!held) return undefined;
   const { rows } = await tx.query<{ address: string }>(
     `select address from recipients where message_id = $1 and state = 'held' and category = $2`,
     [messageId, SPAM],
@@ -100,7 +108,7 @@ export async function refuseHeld(tx: Transaction, messageId: number): Promise<bo
   const recipients = rows.map(({ address }) => address);
   await recordStops(tx, messageId, recipients, 'spam', 'Refused as spam after review');
   await tx.enqueue(LEARN_SPAM, { messageId, kind: 'spam' });
-  return true;
+  return held;
 }
 
 /** There is nothing left to decide: its sender has taken it back. */
@@ -115,9 +123,11 @@ async function decide(
   tx: Queryable,
   messageId: number,
   review: Exclude<SpamReview, 'pending'>,
-): Promise<{ stream: Stream } | undefined> {
-  const { rows } = await tx.query<{ stream: Stream }>(
-    `update messages set spam_review = $2 where id = $1 and spam_review = 'pending' returning stream`,
+): Promise<Decided | undefined> {
+  const { rows } = await tx.query<Decided>(
+    `update messages set spam_review = $2
+      where id = $1 and spam_review = 'pending'
+  returning stream, subject, organization_id as "organizationId"`,
     [messageId, review],
   );
   return rows[0];

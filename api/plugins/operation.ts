@@ -18,6 +18,7 @@ const tokens: Readonly<Record<string, readonly TokenKind[]>> = {
   organization: ['organizationToken'],
   organizations: ['operatorToken'],
   audit_entries: ['operatorToken'],
+  spam_reviews: ['operatorToken'],
   'openapi.json': [],
 };
 

@@ -8,6 +8,9 @@ export function readChanges(body: OrganizationChangesBody): OrganizationChanges 
     retentionDays: body.retention_days,
     maxDomains: body.max_domains,
     messagesPerMinute: body.messages_per_minute,
+    spamMarkScore: body.spam_mark_score,
+    spamHoldScore: body.spam_hold_score,
+    spamRefuseScore: body.spam_refuse_score,
   };
 }
 
@@ -19,6 +22,9 @@ export function toOrganization(organization: Organization): OrganizationBody {
     retention_days: organization.retentionDays,
     max_domains: organization.maxDomains,
     messages_per_minute: organization.messagesPerMinute,
+    spam_mark_score: organization.spamMarkScore,
+    spam_hold_score: organization.spamHoldScore,
+    spam_refuse_score: organization.spamRefuseScore,
     created_at: organization.createdAt.toISOString(),
   };
 }

@@ -7,12 +7,17 @@ const MAX_COUNT = 2_000_000_000;
 /** No union: the validator turns values into the first type that it can, and null into 0. */
 const countOrNull = (minimum: number, description: string) =>
   Type.Unsafe<number | null>({ type: ['integer', 'null'], minimum, maximum: MAX_COUNT, description });
+const scoreOrNull = (description: string) =>
+  Type.Unsafe<number | null>({ type: ['number', 'null'], minimum: -1000, maximum: 1000, description });
 const name = Type.Intersect([singleLine, Type.String({ minLength: 1 })]);
 
 const terms = {
   retention_days: Type.Integer({ minimum: 1, maximum: 3650, description: 'Older messages are removed' }),
   max_domains: countOrNull(0, 'null: no limit'),
   messages_per_minute: countOrNull(1, 'null: limits.organizationMessagesPerMinute of the settings'),
+  spam_mark_score: scoreOrNull('null: spam.markScore of the settings'),
+  spam_hold_score: scoreOrNull('null: spam.holdScore of the settings'),
+  spam_refuse_score: scoreOrNull('null: spam.refuseScore of the settings'),
 };
 
 const organizationSchema = Type.Object({

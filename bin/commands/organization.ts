@@ -10,6 +10,9 @@ interface TermsOptions {
   retentionDays?: number;
   maxDomains?: number | null;
   messagesPerMinute?: number | null;
+  spamMarkScore?: number | null;
+  spamHoldScore?: number | null;
+  spamRefuseScore?: number | null;
 }
 
 type Print = CommandContext['print'];
@@ -113,15 +116,21 @@ function withTerms(command: Command): Command {
   return withToken(command)
     .option('--retention-days <days>', 'how long its messages are kept', readId)
     .option('--max-domains <number>', 'how many it may have, or none: as many as it likes', readLimit)
-    .option('--messages-per-minute <number>', 'or none: as the settings say', readLimit);
+    .option('--messages-per-minute <number>', 'or none: as the settings say', readLimit)
+    .option('--spam-mark-score <number>', 'mail is marked from here, or none: as the settings say', readScore)
+    .option('--spam-hold-score <number>', 'mail is held for review from here, or none', readScore)
+    .option('--spam-refuse-score <number>', 'mail is refused from here, or none', readScore);
 }
 
 /** What is not named is left away. */
-function toTerms({ retentionDays, maxDomains, messagesPerMinute }: TermsOptions): object {
+function toTerms(options: TermsOptions): object {
   return {
-    retention_days: retentionDays,
-    max_domains: maxDomains,
-    messages_per_minute: messagesPerMinute,
+    retention_days: options.retentionDays,
+    max_domains: options.maxDomains,
+    messages_per_minute: options.messagesPerMinute,
+    spam_mark_score: options.spamMarkScore,
+    spam_hold_score: options.spamHoldScore,
+    spam_refuse_score: options.spamRefuseScore,
   };
 }
 
@@ -129,4 +138,10 @@ function readLimit(text: string): number | null {
   if (text === 'none') return null;
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a number, as 100, or none.');
+}
+
+function readScore(text: string): number | null {
+  if (text === 'none') return null;
+  if (/^-?\d{1,3}(\.\d{1,2})?$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a number, as 7.5, or none.');
 }

@@ -1,8 +1,12 @@
 /** Checks for spam, by a real rspamd, on the running stack. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { readSettings } from '../../config/load.ts';
+import { projectRoot } from '../../deploy/local/installation.ts';
 import {
   listReceived,
   newRecipient,
@@ -13,6 +17,11 @@ import {
 } from '../support/mail.ts';
 import { startProcess, stopProcess, waitUntilHealthy } from '../support/processes.ts';
 import { readStack, type Stack } from '../support/stack.ts';
+
+async function postern(...parameters: string[]) {
+  const program = join(projectRoot, 'bin/postern');
+  return JSON.parse((await promisify(execFile)(program, [...parameters, '--json'])).stdout);
+}
 
 /** Every filter knows this line as spam (https://spamassassin.apache.org/gtube/). */
 const GTUBE = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
@@ -74,6 +83,58 @@ describe('checks for spam', function () {
       assert.deepEqual(await listReceived(stack, recipient), []);
     });
   }
+
+  describe('held for review', () => {
+    let organizationId = 0;
+    let released = 0;
+    let refused = 0;
+    const addressee = newRecipient();
+
+    before(async () => {
+      organizationId = Number(
+        (await postern('organization', 'list')).find((one: { name: string }) => one.name === 'Demo')?.id,
+      );
+      await postern('organization', 'limits', `${organizationId}`, '--spam-hold-score', '-100');
+    });
+    after(() => postern('organization', 'limits', `${organizationId}`, '--spam-hold-score', 'none'));
+
+    it('by the score of the organization, an ordinary message waits', async () => {
+      released = await send(stack, { to: addressee, subject: 'Released' });
+      refused = await send(stack, { to: newRecipient(), subject: 'Refused' });
+
+      for (const id of [released, refused]) await waitForStatus(stack, id, 'held');
+      const held = await postern('spam', 'list');
+      assert.deepEqual(
+        held.map(({ id, subject }: { id: number; subject: string }) => [id, subject]),
+        [
+          [released, 'Released'],
+          [refused, 'Refused'],
+        ],
+      );
+      assert.deepEqual(await listReceived(stack, addressee), []);
+    });
+
+    it('is sent when it is released', async () => {
+      await postern('spam', 'release', `${released}`);
+
+      const received = await waitForReceived(stack, addressee);
+
+      assert.equal(received.authentication.dkim, 'pass');
+      const { timeline } = await waitForStatus(stack, released, 'delivered');
+      assert.deepEqual(
+        timeline.map(({ event }) => event),
+        ['accepted', 'checked', 'held', 'released', 'delivered'],
+      );
+    });
+
+    it('is spam when it is refused, and there is one decision', async () => {
+      await postern('spam', 'refuse', `${refused}`);
+
+      assert.equal((await readMessage(stack, refused)).status, 'spam');
+      await assert.rejects(postern('spam', 'release', `${refused}`), /Not found/);
+      assert.deepEqual(await postern('spam', 'list'), []);
+    });
+  });
 
   it('nothing is sent unchecked while rspamd is stopped, and all of it afterwards', async () => {
     await stopProcess('rspamd');

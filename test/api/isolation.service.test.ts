@@ -105,6 +105,10 @@ const routes: Record<string, Route> = {
   'PATCH /organizations/:id/api_tokens/:token_id': operates(token),
   'DELETE /organizations/:id/api_tokens/:token_id': operates(),
   'GET /audit_entries': operates(),
+
+  'GET /spam_reviews': operates(),
+  'POST /spam_reviews/:id/release': operates(),
+  'POST /spam_reviews/:id/refusal': operates(),
 };
 
 /** The id of a thing by the segment of the path in front of it; null: one that nobody has. */
@@ -179,6 +183,7 @@ describe('tenants (AU-9)', () => {
     return {
       domains: String(owner.domainId),
       messages: String(sent.json().id),
+      spam_reviews: String(sent.json().id),
       attachments: String(payload.attachments.length),
       suppressions: String(suppression.id),
       imports: String(imported.json().id),
