@@ -2,22 +2,21 @@
 import type { Settings } from '../../config/schema.ts';
 import { learn } from '../../lib/spam/rspamd.ts';
 import type { Store } from '../database.ts';
+import { loadSource } from '../storage/load-source.ts';
+import { openObjectStore } from '../storage/object-store.ts';
 
 export interface LearnSpamJob {
   messageId: number;
   kind: 'spam' | 'ham';
 }
 
-/** @throws while rspamd does not take it, which makes pg-boss try again */
+/** @throws while rspamd does not take it, or the source is out of reach, which makes pg-boss try again */
 export async function learnSpam(
-  { store, settings }: { store: Store; settings: Settings },
+  { store, settings }: { store: Pick<Store, 'pool'>; settings: Settings },
   { messageId, kind }: LearnSpamJob,
 ): Promise<void> {
   if (settings.spam.engine === 'none') return;
-  const { rows } = await store.pool.query<{ content: Buffer }>(
-    'select content from message_sources where message_id = $1',
-    [messageId],
-  );
-  const [source] = rows;
-  if (source) await learn(settings.spam.controllerUrl, kind, source.content);
+  const source = await loadSource(store.pool, openObjectStore(settings), messageId);
+  if (source.ok) await learn(settings.spam.controllerUrl, kind, source.content);
+  else if (source.reason === 'unavailable') throw source.error;
 }

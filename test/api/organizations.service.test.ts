@@ -36,6 +36,9 @@ describe('organizations', () => {
       retention_days: 7,
       max_domains: 2,
       messages_per_minute: null,
+      spam_mark_score: null,
+      spam_hold_score: null,
+      spam_refuse_score: null,
     });
     assert.equal(Number.isNaN(Date.parse(created_at)), false);
     assert.deepEqual(await operate('GET', `/organizations/${id}`), { status: 200, body: made.body });

@@ -67,7 +67,9 @@ describe('spam and its review', () => {
     return rows.map(({ data }) => data);
   }
 
-  const decide = (what: typeof releaseHeld, id: number) => inTransaction(api.store, (tx) => what(tx, id));
+  /** False: it does not wait for a decision. */
+  const decide = async (what: typeof releaseHeld, id: number) =>
+    (await inTransaction(api.store, (tx) => what(tx, id))) !== undefined;
   const eventsOf = ({ timeline }: { timeline: { event: string }[] }) => timeline.map(({ event }) => event);
 
   it('hands the scores of the installation over, and those of the organization before them', async () => {
