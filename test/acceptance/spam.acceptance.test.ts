@@ -131,7 +131,7 @@ describe('checks for spam', function () {
       await postern('spam', 'refuse', `${refused}`);
 
       assert.equal((await readMessage(stack, refused)).status, 'spam');
-      await assert.rejects(postern('spam', 'release', `${refused}`), /Not found/);
+      await assert.rejects(postern('spam', 'release', `${refused}`), { stdout: /Not found/ });
       assert.deepEqual(await postern('spam', 'list'), []);
     });
   });
