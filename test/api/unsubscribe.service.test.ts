@@ -43,7 +43,7 @@ describe('one-click unsubscribe (RFC 8058)', () => {
       },
       close() {},
     };
-    await handOver({ store: api.store, intake, lifetimeSeconds: 3600 }, await accept(payload));
+    await handOver({ ...api, intake }, await accept(payload));
     return handedOver.at(-1)?.hasUnsubscribeLink;
   }
 
