@@ -48,7 +48,7 @@ describe('sandbox tokens', () => {
     return response.json().id;
   }
 
-  const hand = (id: number) => handOver({ store: api.store, intake, lifetimeSeconds: 3600 }, id);
+  const hand = (id: number) => handOver({ ...api, intake }, id);
   const play = (id: number, step: number) =>
     inTransaction(api.store, (tx) => playSandbox(tx, { messageId: id, step }));
 
