@@ -123,4 +123,12 @@ describe('bin/postern, managing', function () {
     await json('token', 'revoke', String(id), '--domain', 'cli.test');
     assert.doesNotMatch((await run('token', 'list', '--domain', 'cli.test')).stdout, /shop/);
   });
+
+  it('makes a sandbox token, and lists it as one', async () => {
+    const { sandbox } = await json('token', 'create', '--domain', 'cli.test', '--name', 'ci', '--sandbox');
+    const { stdout } = await run('token', 'list', '--domain', 'cli.test');
+
+    assert.equal(sandbox, true);
+    assert.match(stdout, /ci +everything, in the sandbox/);
+  });
 });
