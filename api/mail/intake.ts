@@ -1,6 +1,6 @@
 /**
  * The way into the mta: SMTP to its intake on loopback, over connections that stay open. The message leaves as it is
- * stored, byte for byte, behind three header lines that the intake reads and removes.
+ * stored, byte for byte, behind header lines that the intake reads and removes.
  */
 import { createTransport } from 'nodemailer';
 import type { Settings } from '../../config/schema.ts';

@@ -13,6 +13,11 @@ describe('api/templates/liquid', () => {
     assert.equal(textOf(render('Hi {{ name }}', variables, 'text')), 'Hi <b>"&');
   });
 
+  it('keeps what a capture holds escaped', () => {
+    const source = '{% capture x %}{{ name }}{% endcapture %}{{ x | raw }}';
+    assert.equal(textOf(render(source, { name: '<b>' })), '&lt;b&gt;');
+  });
+
   it('names every variable that is missing, once', () => {
     assert.deepEqual(
       render('{{ a }} {{ user.name }} {{ a }} {% for i in items %}{% endfor %}', { user: {} }),
