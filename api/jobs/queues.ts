@@ -9,6 +9,7 @@ export const PLAY_SANDBOX = 'play-sandbox';
 export const IMPORT_SUPPRESSIONS = 'import-suppressions';
 export const TIDY_STORAGE = 'tidy-storage';
 export const LEARN_SPAM = 'learn-spam';
+export const PURGE_MESSAGES = 'purge-messages';
 
 const YEAR_SECONDS = 365 * 86_400;
 
@@ -48,11 +49,13 @@ const queues: Record<string, Omit<Queue, 'name'>> = {
   // About an hour: what rspamd cannot learn it will not learn tomorrow.
   [LEARN_SPAM]: { ...persistent, retryLimit: 60 },
   [TIDY_STORAGE]: scheduled,
+  [PURGE_MESSAGES]: scheduled,
 };
 
 /** When they come (cron, UTC) */
 const schedules: Record<string, string> = {
   [TIDY_STORAGE]: '* * * * *',
+  [PURGE_MESSAGES]: '17 * * * *',
 };
 
 /** Creates what is missing and brings the options of the rest up to date. */

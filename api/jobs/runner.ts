@@ -142,7 +142,7 @@ async function work(
   await store.boss.work(LEARN_SPAM, options, (jobs: Job<LearnSpamJob>[]) =>
     settle(jobs, (decision) => learnSpam({ store, settings }, decision)),
   );
-  await workScheduled(store.boss, store.pool, settings, log);
+  await workScheduled(store, settings, log);
 }
 
 /** Runs a batch side by side; each job succeeds or fails for itself. */

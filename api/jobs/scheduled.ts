@@ -1,10 +1,10 @@
 /** Jobs that come by the clock (queues.ts): one of a kind at a time, on whichever worker takes it. */
-import type { PgBoss } from 'pg-boss';
 import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { Pool } from '../database.ts';
+import type { Store } from '../database.ts';
 import { openObjectStore } from '../storage/object-store.ts';
-import { TIDY_STORAGE } from './queues.ts';
+import { purgeAll } from './purge-messages.ts';
+import { PURGE_MESSAGES, TIDY_STORAGE } from './queues.ts';
 import { tidyStorage } from './tidy-storage.ts';
 
 const polling = {
@@ -14,16 +14,11 @@ const polling = {
 } as const;
 
 /** What fails is logged, and done again when the clock says so. */
-export async function workScheduled(
-  boss: PgBoss,
-  pool: Pool,
-  settings: Settings,
-  log: Logger,
-): Promise<void> {
-  const context = { pool, objects: openObjectStore(settings), settings, log };
-  const jobs = { [TIDY_STORAGE]: tidyStorage };
+export async function workScheduled(store: Store, settings: Settings, log: Logger): Promise<void> {
+  const context = { store, pool: store.pool, objects: openObjectStore(settings), settings, log };
+  const jobs = { [TIDY_STORAGE]: tidyStorage, [PURGE_MESSAGES]: purgeAll };
   for (const [job, run] of Object.entries(jobs)) {
-    await boss.work(job, polling, () =>
+    await store.boss.work(job, polling, () =>
       run(context).catch((err: unknown) => log.warn({ err, job }, 'job.failed')),
     );
   }

@@ -187,7 +187,8 @@ function isWanted(filter: MessageFilter, inRange: InRange, add: Add): string | f
   return (
     conditions.length > 0 &&
     `exists (select from messages message
-              where message.id = found.message_id and ${inRange('message.id')} and ${conditions.join(' and ')})`
+              where message.id = found.message_id and ${inRange('message.id')}
+                and message.domain_id = any(${add(filter.domainIds)}::bigint[]) and ${conditions.join(' and ')})`
   );
 }
 

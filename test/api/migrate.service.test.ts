@@ -80,6 +80,7 @@ describe('api/migrate', () => {
         'invalidate',
         'learn-spam',
         'play-sandbox',
+        'purge-messages',
         'tell-owner',
         'tidy-storage',
       ],
