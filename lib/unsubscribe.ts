@@ -7,7 +7,7 @@ import { createHmac } from 'node:crypto';
 import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
 import type { Settings } from '../config/schema.ts';
-import { deriveKey, isSameSecret } from './secrets.ts';
+import { currentKey, deriveKey, isSameSecret, keysIn } from './secrets.ts';
 
 export const UNSUBSCRIBE_PATH = '/unsubscribe';
 
@@ -47,7 +47,7 @@ export function createUnsubscribeToken(
 ): string {
   const claim: Claim = [messageId, organizationId, domain, stream, recipient];
   const payload = Buffer.from(JSON.stringify(claim)).toString('base64url');
-  return `${payload}.${sign(payload, key)}`;
+  return `${payload}.${sign(payload, currentKey(key))}`;
 }
 
 /** What the token was made from, or undefined when it is none of ours. */
@@ -55,7 +55,8 @@ export function readUnsubscribeToken(token: string, key: Buffer): Unsubscription
   if (token.length > MAX_TOKEN_CHARACTERS) return undefined;
   const dot = token.lastIndexOf('.');
   const payload = token.slice(0, dot);
-  if (dot < 0 || !isSameSecret(token.slice(dot + 1), sign(payload, key))) return undefined;
+  const mac = token.slice(dot + 1);
+  if (dot < 0 || !keysIn(key).some((one) => isSameSecret(mac, sign(payload, one)))) return undefined;
   const claim: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
   if (!Value.Check(claimSchema, claim)) return undefined;
   const [messageId, organizationId, domain, stream, recipient] = claim;

@@ -253,7 +253,8 @@ describe('hostile requests', () => {
 
   it('AU-11 see no secret in what is open to everybody', async () => {
     const { secrets, database } = api.settings;
-    const hidden = [...Object.values(secrets), database.url, tenant.token];
+    const given = Object.values(secrets).filter((secret) => secret !== '');
+    const hidden = [...given, database.url, tenant.token];
     for (const url of ['/health', '/metrics', '/api/v1/openapi.json', '/api/v1/nowhere', '/api/v1/domains']) {
       const { body } = await api.app.inject(url);
       for (const secret of hidden) assert.equal(body.includes(secret), false, url);

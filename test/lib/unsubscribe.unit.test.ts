@@ -36,6 +36,15 @@ describe('lib/unsubscribe', () => {
     assert.equal(readUnsubscribeToken(foreign, key), undefined);
   });
 
+  it('reads links of the key before while the master key is replaced, and writes none', () => {
+    const newKey = createTestSettings().secrets.key;
+    const both = unsubscribeKey(`${newKey},${settings.secrets.key}`);
+    const before = createUnsubscribeToken(unsubscription, key);
+    assert.deepEqual(readUnsubscribeToken(before, both), unsubscription);
+    const meanwhile = createUnsubscribeToken(unsubscription, both);
+    assert.deepEqual(readUnsubscribeToken(meanwhile, unsubscribeKey(newKey)), unsubscription);
+  });
+
   it('has a base only where recipients can reach the api', () => {
     const { api } = settings;
     assert.equal(unsubscribeBase(settings), api.url);
