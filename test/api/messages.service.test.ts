@@ -55,6 +55,7 @@ describe('messages and their events', () => {
         tags: ['a'],
         stream: 'transactional',
         metadata: {},
+        sandbox: false,
         send_at: null,
         message_id: '',
         created_at: '',
