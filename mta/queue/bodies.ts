@@ -54,7 +54,12 @@ class ChunkWriter {
 
   static async open(pool: pg.Pool, queueId: string): Promise<ChunkWriter> {
     const client = await pool.connect();
-    await client.query('begin');
+    try {
+      await client.query('begin');
+    } catch (error) {
+      client.release(true); // it would be missing from the pool for as long as the process lives
+      throw error;
+    }
     return new ChunkWriter(client, queueId);
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
+import type { Pool } from 'pg';
 import { readIncomingBody } from '../../../mta/queue/bodies.ts';
 import { createPool, inTransaction, isTransient } from '../../../mta/queue/database.ts';
 import type { TestDatabase } from '../../support/postgres.ts';
@@ -46,6 +47,21 @@ describe('pool of the queue', () => {
 
     await assert.rejects(readIncomingBody(pool, 'cut', stream), (error) => isTransient(error));
     assert.equal((await pool.query('select count(*)::int as chunks from message_chunks')).rows[0].chunks, 0);
+  });
+
+  it('RS-8: a connection that is lost before a long message can be begun is given back', async () => {
+    const lost = new Error('Connection terminated unexpectedly');
+    const released: (boolean | Error | undefined)[] = [];
+    const broken = {
+      connect: async () => ({
+        query: async () => Promise.reject(lost),
+        release: (destroy?: boolean | Error) => void released.push(destroy),
+      }),
+    };
+    const stream = Readable.from([randomBytes(2_000_000)]);
+
+    await assert.rejects(readIncomingBody(broken as unknown as Pool, 'begin', stream), lost);
+    assert.deepEqual(released, [true]);
   });
 
   it('RS-8: a connection that is lost while it is idle is replaced', async () => {
