@@ -91,9 +91,12 @@ export async function listEvents(db: Queryable, messageId: number): Promise<Even
   return rows;
 }
 
-/** The same for each repetition, so that what runs again after a crash adds nothing (RFC 9562 5.8, version 8). */
-export function createEventId(type: NewEvent['type'], messageId: number, recipient: string): string {
-  const hex = createHash('sha256').update(`${type} ${messageId} ${recipient}`).digest('hex');
+/**
+ * The same for each repetition, so that what runs again after a crash adds nothing (RFC 9562 5.8, version 8).
+ * @param about the recipient, and what tells two events of one type about it apart
+ */
+export function createEventId(type: NewEvent['type'], messageId: number, about: string): string {
+  const hex = createHash('sha256').update(`${type} ${messageId} ${about}`).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 

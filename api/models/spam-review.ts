@@ -145,7 +145,8 @@ async function recordStops(
   await recordEvents(
     tx,
     recipients.map((recipient) => {
-      const id = createEventId(type, messageId, recipient);
+      // Another one than that of a later refusal, which may hold the recipient once more (hand-over.ts).
+      const id = createEventId(type, messageId, `${recipient} ${SPAM}`);
       return { id, messageId, recipient, type, occurredAt, data };
     }),
   );

@@ -133,6 +133,22 @@ describe('spam and its review', () => {
     assert.equal(await decide(refuseHeld, id), false);
   });
 
+  it('what was released and is then refused by the mta is held again, in sight of its sender', async () => {
+    const id = await send();
+    await run(id, held);
+    await decide(releaseHeld, id);
+    const refusals = ['b@example.com', 'c@example.com'].map((recipient) => ({
+      ...{ recipient, response: '550 5.6.0 No', code: 550 },
+    }));
+
+    await run(id, { ok: false, reason: 'refused', refused: refusals });
+
+    const message = await show(id);
+    assert.equal(message.status, 'held');
+    assert.equal(message.recipients[0].response, '550 5.6.0 No');
+    assert.equal(await decide(releaseHeld, id), false);
+  });
+
   it('a held message that is refused is spam, and learned as such', async () => {
     const id = await send();
     await run(id, held);
