@@ -92,7 +92,10 @@ export interface Plugin {
     hook: (address: { address: string }, session: Session) => Promise<void>,
   ): void;
   addHook(name: 'message:headers' | 'message:queue', hook: (envelope: Envelope) => Promise<void>): void;
-  /** Run by mta/queue/mail-drop.ts before the others of the message; a long message comes as a stream. */
+  /**
+   * Run by mta/queue/mail-drop.ts: after `message:headers` with a message that is in memory; with a long one, as a stream,
+   * before them, while it comes in.
+   */
   addHook(
     name: 'message:content',
     hook: (envelope: Envelope, content: Buffer | Readable) => Promise<void>,

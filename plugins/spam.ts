@@ -48,8 +48,9 @@ export function createSpamHooks({ rspamd, onFailure, log }: SpamCheck) {
   const checks = new WeakMap<Envelope, Promise<Result>>();
 
   function look(envelope: Envelope, content: Buffer | Readable): void {
-    const mail = { from: envelope.from, to: envelope.to, user: 'postern', queueId: envelope.id };
-    const check = rspamd.check(withoutIdentity(content), mail);
+    const { id: queueId, from, to, postern } = envelope;
+    if (postern && !postern.spamThresholds) return; // it was released; of a long message that is not known yet
+    const check = rspamd.check(withoutIdentity(content), { from, to, queueId });
     checks.set(
       envelope,
       check.then(

@@ -128,8 +128,8 @@ async function drop(queue: ReceivingQueue, envelope: DroppedEnvelope, message: B
   const headers = createHeaders(message.subarray(0, bodyStart));
   const info = {};
   envelope.headers = headers;
-  await pluginHandler().runHooks(CONTENT, [envelope, message]);
   await pluginHandler().runHooks('message:headers', [envelope, info]);
+  await pluginHandler().runHooks(CONTENT, [envelope, message]);
   envelope.dkim = { hashAlgo: DKIM_HASH, bodyHash: hashBody('relaxed', DKIM_HASH, body) };
   envelope.bodySize = body.length;
   envelope.sourceMd5 = hash('md5', body);
