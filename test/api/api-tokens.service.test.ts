@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { digestToken } from '../../lib/secrets.ts';
-import { sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
+import { sendRequest, startTestApi, submissionRequest, type Tenant, type TestApi } from './support.ts';
 
 const INSIDE = '192.0.2.7';
 const OUTSIDE = '203.0.113.9';
@@ -53,18 +52,11 @@ describe('API tokens', () => {
 
   async function submit(tokenId: number, address: string) {
     const message = `From: a@${tenant.domain}\r\nTo: b@example.com\r\n\r\nHi\r\n`;
-    const response = await api.app.inject({
-      method: 'POST',
-      url: '/rpc/v1/submissions',
-      headers: { authorization: `Bearer ${api.settings.secrets.serviceToken}` },
-      payload: {
-        submissionId: randomUUID(),
-        tokenId,
-        envelope: { from: `a@${tenant.domain}`, to: ['b@example.com'] },
-        message: Buffer.from(message).toString('base64'),
+    const response = await api.app.inject(
+      submissionRequest(api, { ...tenant, tokenId }, message, {
         client: { address, helo: 'client', tls: null },
-      },
-    });
+      }),
+    );
     return { status: response.statusCode, body: response.json() };
   }
 

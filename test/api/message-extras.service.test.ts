@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { simpleParser } from 'mailparser';
-import { countRows, sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
+import {
+  countRows,
+  sendRequest,
+  startTestApi,
+  submissionRequest,
+  type Tenant,
+  type TestApi,
+} from './support.ts';
 
 const CONTROLS = ['\r\nBcc: x@y', '\n', '\r', '\0', '\u2028', '\u0085', '\ud800', '\x7f'];
 
@@ -163,18 +169,7 @@ describe('stream, headers and metadata of a message', () => {
   describe('over SMTP', () => {
     async function submit(fields: string) {
       const message = `From: a@${tenant.domain}\r\nTo: b@example.com\r\n${fields}Subject: x\r\n\r\nX-Postern-Stream: kept\r\n`;
-      const response = await api.app.inject({
-        method: 'POST',
-        url: '/rpc/v1/submissions',
-        headers: { authorization: `Bearer ${api.settings.secrets.serviceToken}` },
-        payload: {
-          submissionId: randomUUID(),
-          tokenId: tenant.tokenId,
-          envelope: { from: `a@${tenant.domain}`, to: ['b@example.com'] },
-          message: Buffer.from(message).toString('base64'),
-          client: { address: '192.0.2.1', helo: 'client', tls: null },
-        },
-      });
+      const response = await api.app.inject(submissionRequest(api, tenant, message));
       return { status: response.statusCode, body: response.json() };
     }
 

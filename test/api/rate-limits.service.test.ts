@@ -3,7 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import { createRateLimiter } from '../../api/rate-limiter.ts';
 import { testRedisUrl } from '../support/postgres.ts';
-import { countRows, log, sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
+import {
+  countRows,
+  log,
+  sendRequest,
+  startTestApi,
+  submissionRequest,
+  type Tenant,
+  type TestApi,
+} from './support.ts';
 
 const TOO_FAST = { error: 'You are sending emails too quickly' };
 
@@ -32,18 +40,7 @@ describe('rate limits', () => {
 
   async function submit(of = tenant) {
     const message = `From: a@${of.domain}\r\n\r\nx\r\n`;
-    const response = await api.app.inject({
-      method: 'POST',
-      url: '/rpc/v1/submissions',
-      headers: { authorization: `Bearer ${api.settings.secrets.serviceToken}` },
-      payload: {
-        submissionId: randomUUID(),
-        tokenId: of.tokenId,
-        envelope: { from: `a@${of.domain}`, to: ['b@example.com'] },
-        message: Buffer.from(message).toString('base64'),
-        client: { address: '127.0.0.1', helo: 'x', tls: null },
-      },
-    });
+    const response = await api.app.inject(submissionRequest(api, of, message));
     return { status: response.statusCode, error: response.json().error };
   }
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { inTransaction } from '../../api/database.ts';
 import { handOver } from '../../api/jobs/hand-over.ts';
 import { PLAY_SANDBOX } from '../../api/jobs/queues.ts';
@@ -11,7 +10,14 @@ import {
 import { playSandbox } from '../../api/models/sandbox.ts';
 import { createWebhook } from '../../api/models/webhook.ts';
 import { findWebhookMessages } from '../../api/models/webhook-message.ts';
-import { countRows, sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
+import {
+  countRows,
+  sendRequest,
+  startTestApi,
+  submissionRequest,
+  type Tenant,
+  type TestApi,
+} from './support.ts';
 
 /** Whoever reaches it has let mail of a sandbox out. */
 const intake = {
@@ -140,18 +146,11 @@ describe('sandbox tokens', () => {
   it('play what comes over SMTP, too', async () => {
     const { body } = await createToken();
     const message = `From: a@${tenant.domain}\r\nTo: bounce@example.com\r\nSubject: x\r\n\r\nHello\r\n`;
-    const response = await api.app.inject({
-      method: 'POST',
-      url: '/rpc/v1/submissions',
-      headers: { authorization: `Bearer ${api.settings.secrets.serviceToken}` },
-      payload: {
-        submissionId: randomUUID(),
-        tokenId: body.id,
+    const response = await api.app.inject(
+      submissionRequest(api, { ...tenant, tokenId: body.id }, message, {
         envelope: { from: `a@${tenant.domain}`, to: ['bounce@example.com'] },
-        message: Buffer.from(message).toString('base64'),
-        client: { address: '192.0.2.1', helo: 'client', tls: null },
-      },
-    });
+      }),
+    );
     const id = response.json().messageId;
 
     assert.equal(await hand(id), 'played');

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { inTransaction } from '../../api/database.ts';
 import { addSuppression } from '../../api/models/suppression.ts';
-import { countRows, sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
+import {
+  countRows,
+  sendRequest,
+  startTestApi,
+  submissionRequest,
+  type Tenant,
+  type TestApi,
+} from './support.ts';
 
 describe('createSubmission with X-Postern-Idempotency-Key', () => {
   let api: TestApi;
@@ -34,18 +41,12 @@ describe('createSubmission with X-Postern-Idempotency-Key', () => {
       `--${unique}--`,
       '',
     ].join('\r\n');
-    const response = await api.app.inject({
-      method: 'POST',
-      url: '/rpc/v1/submissions',
-      headers: { authorization: `Bearer ${api.settings.secrets.serviceToken}` },
-      payload: {
+    const response = await api.app.inject(
+      submissionRequest(api, tenant, message, {
         submissionId: unique,
-        tokenId: tenant.tokenId,
         envelope: { from: `a@${tenant.domain}`, to },
-        message: Buffer.from(message).toString('base64'),
-        client: { address: '127.0.0.1', helo: 'x', tls: null },
-      },
-    });
+      }),
+    );
     const body = response.json();
     return { status: response.statusCode, id: body.messageId, code: body.error?.code };
   }

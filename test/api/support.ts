@@ -1,5 +1,7 @@
 /** An api of its own for a test file: a migrated database, an app to inject into, and tenants to be. */
+
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { createApp } from '../../api/app.ts';
 import { createPool, inTransaction, type Store } from '../../api/database.ts';
@@ -115,6 +117,28 @@ export function sendRequest(tenant: Tenant, payload: object = {}, headers: objec
     url: '/api/v1/send',
     headers: { 'mailpace-server-token': tenant.token, ...headers },
     payload: { from: `a@${tenant.domain}`, to: 'b@example.com', textbody: 'Hello', ...payload },
+  };
+}
+
+/** What the gateway sends to the api when it has taken a message; `payload` is merged into a valid one. */
+export function submissionRequest(
+  { settings }: TestApi,
+  { domain, tokenId }: Pick<Tenant, 'domain' | 'tokenId'>,
+  message: string,
+  payload: object = {},
+): InjectOptions {
+  return {
+    method: 'POST',
+    url: '/rpc/v1/submissions',
+    headers: { authorization: `Bearer ${settings.secrets.serviceToken}` },
+    payload: {
+      submissionId: randomUUID(),
+      tokenId,
+      envelope: { from: `a@${domain}`, to: ['b@example.com'] },
+      message: Buffer.from(message).toString('base64'),
+      client: { address: '192.0.2.1', helo: 'client', tls: null },
+      ...payload,
+    },
   };
 }
 
