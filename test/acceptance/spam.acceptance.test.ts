@@ -5,7 +5,6 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { readSettings } from '../../config/load.ts';
 import { projectRoot } from '../../deploy/local/installation.ts';
 import {
   listReceived,
@@ -16,6 +15,7 @@ import {
   waitForStatus,
 } from '../support/mail.ts';
 import { startProcess, stopProcess, waitUntilHealthy } from '../support/processes.ts';
+import { GTUBE, requireRspamd } from '../support/spam.ts';
 import { readStack, type Stack } from '../support/stack.ts';
 
 async function postern(...parameters: string[]) {
@@ -23,18 +23,11 @@ async function postern(...parameters: string[]) {
   return JSON.parse((await promisify(execFile)(program, [...parameters, '--json'])).stdout);
 }
 
-/** Every filter knows this line as spam (https://spamassassin.apache.org/gtube/). */
-const GTUBE = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
-
 describe('checks for spam', function () {
   this.timeout(120_000);
   let stack: Stack;
   before(function () {
-    const result = readSettings(process.env);
-    if (!result.ok || result.settings.spam.engine === 'none') {
-      console.log('    skipped: rspamd is not installed');
-      this.skip();
-    }
+    requireRspamd(this);
     stack = readStack();
   });
 

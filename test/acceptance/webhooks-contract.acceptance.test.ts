@@ -1,7 +1,6 @@
 /**
  * Section 2 of the contract, and what goes beyond it: an endpoint of a customer hears of everything that becomes of its
- * mail, signed; what it missed is sent again; and the message's timeline shows each attempt to tell it. Nothing judges
- * content yet, so that `email.spam` cannot come from here (test/api/webhooks has what follows from a verdict).
+ * mail, signed; what it missed is sent again; and the message's timeline shows each attempt to tell it.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -12,6 +11,7 @@ import { deliveryEvent } from '../support/delivery-event.ts';
 import { newRecipient, readMessage, send, waitFor, waitForStatus } from '../support/mail.ts';
 import { createOrganization, type TestOrganization } from '../support/organizations.ts';
 import { requestRaw } from '../support/raw-request.ts';
+import { GTUBE, requireRspamd } from '../support/spam.ts';
 import { readStack, type Stack } from '../support/stack.ts';
 import {
   type ReceivedWebhook,
@@ -172,6 +172,18 @@ describe('webhooks (contract 2)', () => {
     );
     assert.equal(suppressed.body.payload.recipient, later);
     await assertSigned(suppressed);
+  });
+
+  it('email.spam, when the check for spam refuses', async function () {
+    requireRspamd(this);
+    const recipient = newRecipient();
+    const id = await sendMail({ to: recipient, textbody: GTUBE });
+    const [, spam] = await waitForEvents(id, 'queued', 'spam');
+    assert.ok(spam);
+    await assertSigned(spam);
+    const { status, reply } = spam.body.payload;
+    assert.deepEqual([status, spam.body.payload.recipient], ['spam', recipient]);
+    assert.match(String(reply), /^550 5\.7\.1 Refused as spam: spam=15\.00/);
   });
 
   it('email.expired, as the mta reports it after two days', async () => {
