@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newRecipient, openSmtp, readMessage, readQueuedId, send, waitFor } from '../support/mail.ts';
 import { findMtaChild, findPid, waitUntilHealthy } from '../support/processes.ts';
+import { requireRspamd } from '../support/spam.ts';
 import { readStack, type Stack } from '../support/stack.ts';
 
 const MESSAGES = 200;
@@ -22,6 +23,7 @@ const victims: Record<string, () => Promise<number>> = {
   'mta (sender)': () => findMtaChild('sender'),
   redis: () => findPid('redis'),
   postgres: () => findPid('postgres'),
+  rspamd: () => findPid('rspamd'),
 };
 
 describe('survival', function () {
@@ -33,7 +35,8 @@ describe('survival', function () {
   afterEach(waitUntilHealthy);
 
   for (const [name, findVictim] of Object.entries(victims)) {
-    it(`loses nothing when ${name} is killed`, async () => {
+    it(`loses nothing when ${name} is killed`, async function () {
+      if (name === 'rspamd') requireRspamd(this);
       const domain = `${name.replaceAll(/\W/g, '')}.survival.test`;
       const victim = await findVictim();
       const accepted: number[] = [];
