@@ -15,7 +15,7 @@ import { isSound } from './measure/reconciliation.ts';
 import { percentile } from './measure/statistics.ts';
 import { createInstallation, type Override } from './servers/installation.ts';
 import { findFreePorts, makeDirectory } from './world/directory.ts';
-import { readCount, readOverride } from './world/options.ts';
+import { addUsualOptions, readCount, type UsualOptions } from './world/options.ts';
 import { createSigningKey } from './world/signature.ts';
 
 const START_AND_DRAIN_SECONDS = 45;
@@ -23,14 +23,11 @@ const START_AND_DRAIN_SECONDS = 45;
 const SHORT_DELAYS: Override = ['queue.retryDelaysSeconds', [1, 2, 4, 8]];
 const EXAMPLES = 10;
 
-interface Options {
+interface Options extends UsualOptions {
   minutes: number;
   rate: number;
   every: number;
   kill: Role[];
-  set: Override[];
-  json?: string;
-  directory?: string;
 }
 
 const program = new Command('bench/crash')
@@ -38,14 +35,8 @@ const program = new Command('bench/crash')
   .option('--minutes <number>', 'how long', readPositive, 5)
   .option('--rate <number>', 'messages a second', readCount, 50)
   .option('--every <seconds>', 'time between two kills', readPositive, 5)
-  .option('--kill <process,…>', 'whom to kill', readRoles, [...roles])
-  .option('--set <section.key=value>', 'a setting of Postern, in JSON; repeatable', readOverride, [])
-  .option('--json <file>', 'write everything measured there')
-  .option('--directory <path>', 'where queue and database lie')
-  .addHelpText(
-    'after',
-    () => `\nTakes about ${formatDuration(estimateSeconds(readOptions()))} with these options.`,
-  );
+  .option('--kill <process,…>', 'whom to kill', readRoles, [...roles]);
+addUsualOptions(program, () => formatDuration(estimateSeconds(readOptions())));
 
 program.parse();
 const options = readOptions();

@@ -12,13 +12,13 @@ import { waitForArrival } from './measure/load-run.ts';
 import { describeMachine, formatMachine } from './measure/machine.ts';
 import { createProgress, formatDuration } from './measure/progress.ts';
 import { warmUp } from './measure/throughput-run.ts';
-import { createInstallation, type Override } from './servers/installation.ts';
+import { createInstallation } from './servers/installation.ts';
 import { createPostern } from './servers/postern.ts';
 import { ensurePostfix } from './servers/postfix-package.ts';
 import { openBacklog } from './world/backlog.ts';
 import { findFreePorts, makeDirectory } from './world/directory.ts';
 import { isTakingMail } from './world/listening.ts';
-import { readCount, readList, readOverride } from './world/options.ts';
+import { addUsualOptions, readCount, readList, type UsualOptions } from './world/options.ts';
 import { createSigningKey } from './world/signature.ts';
 import { startSilentMx } from './world/silent-mx.ts';
 import { startSmtpSink } from './world/smtp-sink.ts';
@@ -35,16 +35,13 @@ const DRAINED_A_SECOND = { cancellation: 2_000, delivery: 250, none: Number.POSI
 const drainings = ['cancellation', 'delivery', 'none'] as const;
 type Draining = (typeof drainings)[number];
 
-interface Options {
+interface Options extends UsualOptions {
   waiting: number[];
   dead: number;
   messages: number;
   runs: number;
   body: number;
   drain: Draining;
-  set: Override[];
-  json?: string;
-  directory?: string;
 }
 
 const program = new Command('bench/depth')
@@ -58,14 +55,8 @@ const program = new Command('bench/depth')
     new Option('--drain <how>', 'empty the queue of what waits, and measure once more')
       .choices(drainings)
       .default('cancellation'),
-  )
-  .option('--set <section.key=value>', 'a setting of Postern, in JSON; repeatable', readOverride, [])
-  .option('--json <file>', 'write everything measured there')
-  .option('--directory <path>', 'where queue and database lie: decides which disk is measured')
-  .addHelpText(
-    'after',
-    () => `\nTakes about ${formatDuration(estimateSeconds(readOptions()))} with these options.`,
   );
+addUsualOptions(program, () => formatDuration(estimateSeconds(readOptions())));
 
 program.parse();
 const options = readOptions();

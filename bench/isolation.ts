@@ -11,11 +11,11 @@ import { Command } from 'commander';
 import { formatIsolation, type IsolationRow, isIsolated, measureIsolation } from './measure/isolation-run.ts';
 import { describeMachine, formatMachine } from './measure/machine.ts';
 import { createProgress, formatDuration } from './measure/progress.ts';
-import { createInstallation, type Override } from './servers/installation.ts';
+import { createInstallation } from './servers/installation.ts';
 import { createPostern } from './servers/postern.ts';
 import { ensurePostfix } from './servers/postfix-package.ts';
 import { findFreePorts, makeDirectory } from './world/directory.ts';
-import { readCount, readOverride } from './world/options.ts';
+import { addUsualOptions, readCount, type UsualOptions } from './world/options.ts';
 import { createSigningKey } from './world/signature.ts';
 
 const USUAL_LATENCY_MS = 30;
@@ -23,14 +23,11 @@ const START_SECONDS = 20;
 /** Of the writing, the flush and the cancellation together. */
 const MESSAGES_A_SECOND = 1_500;
 
-interface Options {
+interface Options extends UsualOptions {
   waiting: number;
   messages: number;
   pause: number;
   body: number;
-  set: Override[];
-  json?: string;
-  directory?: string;
 }
 
 const program = new Command('bench/isolation')
@@ -38,14 +35,8 @@ const program = new Command('bench/isolation')
   .option('--waiting <number>', 'messages to the dead destination', readCount, 100_000)
   .option('--messages <number>', 'messages to the other, each time', readCount, 1_000)
   .option('--pause <ms>', 'idle time before each of those', readCount, 20)
-  .option('--body <bytes>', 'size of every body', readCount, 4_096)
-  .option('--set <section.key=value>', 'a setting of Postern, in JSON; repeatable', readOverride, [])
-  .option('--json <file>', 'write everything measured there')
-  .option('--directory <path>', 'where queue and database lie: decides which disk is measured')
-  .addHelpText(
-    'after',
-    () => `\nTakes about ${formatDuration(estimateSeconds(readOptions()))} with these options.`,
-  );
+  .option('--body <bytes>', 'size of every body', readCount, 4_096);
+addUsualOptions(program, () => formatDuration(estimateSeconds(readOptions())));
 
 program.parse();
 const options = readOptions();

@@ -9,23 +9,19 @@ import { formatLatencies, type LatencySummary, summarizeLatencies } from './meas
 import { describeMachine, formatMachine } from './measure/machine.ts';
 import { createProgress, formatDuration } from './measure/progress.ts';
 import { prepareContest, type ServerName } from './servers/contestants.ts';
-import type { Override } from './servers/installation.ts';
 import { isTakingMail } from './world/listening.ts';
 import { listDestinations } from './world/names.ts';
-import { onlyOption, readCount, readOverride } from './world/options.ts';
+import { addUsualOptions, onlyOption, readCount, type UsualOptions } from './world/options.ts';
 import { waitUntil } from './world/wait.ts';
 
 const START_SECONDS = 8;
 const USUAL_LATENCY_MS = 30;
 
-interface Options {
+interface Options extends UsualOptions {
   messages: number;
   pause: number;
   body: number;
   only?: ServerName;
-  set: Override[];
-  json?: string;
-  directory?: string;
 }
 
 const program = new Command('bench/latency')
@@ -35,14 +31,8 @@ const program = new Command('bench/latency')
   .option('--messages <number>', 'how many', readCount, 300)
   .option('--pause <ms>', 'idle time before each', readCount, 100)
   .option('--body <bytes>', 'size of the body', readCount, 4096)
-  .addOption(onlyOption())
-  .option('--set <section.key=value>', 'a setting of Postern, in JSON; repeatable', readOverride, [])
-  .option('--json <file>', 'write everything measured there')
-  .option('--directory <path>', 'where queues and databases lie: decides which disk is measured')
-  .addHelpText(
-    'after',
-    () => `\nTakes about ${formatDuration(estimateSeconds(readOptions()))} with these options.`,
-  );
+  .addOption(onlyOption());
+addUsualOptions(program, () => formatDuration(estimateSeconds(readOptions())));
 
 function readOptions(): Options {
   return program.opts<Options>();

@@ -18,10 +18,10 @@ import {
   searchTableHead,
 } from './measure/search-run.ts';
 import { startApiServer } from './servers/api-server.ts';
-import { createInstallation, type Override } from './servers/installation.ts';
+import { createInstallation } from './servers/installation.ts';
 import { type Archive, fillArchive } from './world/archive.ts';
 import { findFreePorts, makeDirectory } from './world/directory.ts';
-import { readCount, readOverride } from './world/options.ts';
+import { addUsualOptions, readCount, type UsualOptions } from './world/options.ts';
 import { drawSamples, searchKinds } from './world/searches.ts';
 
 const START_SECONDS = 15;
@@ -31,28 +31,22 @@ const WRITTEN_PER_SECOND = 6_000;
 const USUAL_SEARCH_MS = 15;
 const WARM_UP_SEARCHES = 5;
 
-interface Options {
+interface Options extends UsualOptions {
   messages: number;
   searches: number;
   slow: number;
-  set: Override[];
-  json?: string;
-  directory?: string;
 }
 
 const program = new Command('bench/search')
   .description('Milliseconds of GET /api/v1/messages among many messages, by kind of search.')
   .option('--messages <number>', 'in the database', readCount, 10_000_000)
   .option('--searches <number>', 'of each kind', readCount, 200)
-  .option('--slow <ms>', 'show how Postgres answers the kinds whose p99 is above', readCount, 100)
-  .option('--set <section.key=value>', 'a setting of Postern, in JSON; repeatable', readOverride, [])
-  .option('--json <file>', 'write everything measured there')
-  .option('--directory <path>', 'where the database lies: decides which disk is measured')
-  .addHelpText('after', () => {
-    const options = readOptions();
-    const gigabytes = (estimateBytes(options) / 1e9).toFixed(1);
-    return `\nTakes about ${formatDuration(estimateSeconds(options))} and ${gigabytes} GB of disk with these options.`;
-  });
+  .option('--slow <ms>', 'show how Postgres answers the kinds whose p99 is above', readCount, 100);
+addUsualOptions(program, () => {
+  const options = readOptions();
+  const gigabytes = (estimateBytes(options) / 1e9).toFixed(1);
+  return `${formatDuration(estimateSeconds(options))} and ${gigabytes} GB of disk`;
+});
 
 program.parse();
 const options = readOptions();

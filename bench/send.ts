@@ -10,23 +10,20 @@ import { describeMachine, formatMachine } from './measure/machine.ts';
 import { createProgress, formatDuration } from './measure/progress.ts';
 import { formatSendRun, measureSend } from './measure/send-run.ts';
 import { startApiServer } from './servers/api-server.ts';
-import { createInstallation, type Override } from './servers/installation.ts';
+import { createInstallation } from './servers/installation.ts';
 import { findFreePorts, makeDirectory } from './world/directory.ts';
-import { readCount, readOverride } from './world/options.ts';
+import { addUsualOptions, readCount, type UsualOptions } from './world/options.ts';
 
 const START_SECONDS = 15;
 const WARM_UP_SECONDS = 5;
 
-interface Options {
+interface Options extends UsualOptions {
   seconds: number;
   runs: number;
   connections: number;
   body: number;
   key?: boolean;
   worker?: boolean;
-  set: Override[];
-  json?: string;
-  directory?: string;
 }
 
 const program = new Command('bench/send')
@@ -36,14 +33,8 @@ const program = new Command('bench/send')
   .option('--connections <number>', 'requests at a time', readCount, 20)
   .option('--body <bytes>', 'size of textbody', readCount, 2048)
   .option('--key', 'each request with an Idempotency-Key of its own')
-  .option('--worker', 'with a worker beside the api')
-  .option('--set <section.key=value>', 'a setting of Postern, in JSON; repeatable', readOverride, [])
-  .option('--json <file>', 'write everything measured there')
-  .option('--directory <path>', 'where the database lies: decides which disk is measured')
-  .addHelpText(
-    'after',
-    () => `\nTakes about ${formatDuration(estimateSeconds(readOptions()))} with these options.`,
-  );
+  .option('--worker', 'with a worker beside the api');
+addUsualOptions(program, () => formatDuration(estimateSeconds(readOptions())));
 
 function readOptions(): Options {
   return program.opts<Options>();

@@ -16,11 +16,10 @@ import { createProgress, formatDuration } from './measure/progress.ts';
 import { type Cell, formatCell, formatLoad, ratioToPostfix, summarizeRuns } from './measure/report.ts';
 import { measureRun } from './measure/throughput-run.ts';
 import { prepareContest, type ServerName } from './servers/contestants.ts';
-import type { Override } from './servers/installation.ts';
-import { onlyOption, readCount, readList, readOverride } from './world/options.ts';
+import { addUsualOptions, onlyOption, readCount, readList, type UsualOptions } from './world/options.ts';
 import type { Load } from './world/smtp-source.ts';
 
-interface Options {
+interface Options extends UsualOptions {
   runs: number;
   messages?: number;
   only?: ServerName;
@@ -28,10 +27,7 @@ interface Options {
   sessions: number[];
   destinations: number[];
   concurrency: number;
-  set: Override[];
   cpuProf?: string;
-  json?: string;
-  directory?: string;
 }
 
 const program = new Command('bench/throughput')
@@ -52,11 +48,8 @@ const program = new Command('bench/throughput')
     readCount,
     20,
   )
-  .option('--set <section.key=value>', 'a setting of Postern, in JSON; repeatable', readOverride, [])
-  .option('--cpu-prof <directory>', "write CPU profiles of the mta's processes there")
-  .option('--json <file>', 'write everything measured there')
-  .option('--directory <path>', 'where queues and databases lie: decides which disk is measured')
-  .addHelpText('after', () => `\nTakes about ${formatDuration(estimate(readOptions()))} with these options.`);
+  .option('--cpu-prof <directory>', "write CPU profiles of the mta's processes there");
+addUsualOptions(program, () => formatDuration(estimate(readOptions())));
 
 program.parse();
 const options = readOptions();

@@ -22,24 +22,21 @@ import {
   type WebhookWorld,
 } from './measure/webhook-run.ts';
 import { startApiServer } from './servers/api-server.ts';
-import { createInstallation, type Override } from './servers/installation.ts';
+import { createInstallation } from './servers/installation.ts';
 import { findFreePorts, makeDirectory } from './world/directory.ts';
 import { startOpenIntake } from './world/open-intake.ts';
-import { readCount, readOverride } from './world/options.ts';
+import { addUsualOptions, readCount, type UsualOptions } from './world/options.ts';
 import { type Death, deaths, startWebhookEndpoints } from './world/webhook-endpoints.ts';
 
 const START_SECONDS = 25;
 const BACKLOG_A_SECOND = 400;
 const LIMIT_MS = 5_000;
 
-interface Options {
+interface Options extends UsualOptions {
   waiting: number;
   domains: number;
   rate: number;
   seconds: number;
-  set: Override[];
-  json?: string;
-  directory?: string;
 }
 
 const program = new Command('bench/webhooks')
@@ -47,14 +44,8 @@ const program = new Command('bench/webhooks')
   .option('--waiting <number>', 'events for each dead endpoint', readCount, 10_000)
   .option('--domains <number>', `each with ${ENDPOINTS_A_DOMAIN} endpoints that are well`, readCount, 5)
   .option('--rate <number>', 'messages a second, told to all endpoints of their domain', readCount, 5)
-  .option('--seconds <number>', 'of each phase', readCount, 30)
-  .option('--set <section.key=value>', 'a setting of Postern, in JSON; repeatable', readOverride, [])
-  .option('--json <file>', 'write everything measured there')
-  .option('--directory <path>', 'where the database lies: decides which disk is measured')
-  .addHelpText(
-    'after',
-    () => `\nTakes about ${formatDuration(estimateSeconds(readOptions()))} with these options.`,
-  );
+  .option('--seconds <number>', 'of each phase', readCount, 30);
+addUsualOptions(program, () => formatDuration(estimateSeconds(readOptions())));
 
 program.parse();
 const options = readOptions();

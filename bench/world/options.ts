@@ -1,6 +1,22 @@
 /** How the options of the benchmarks are read. */
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Override } from '../servers/installation.ts';
+
+/** What every benchmark takes. */
+export interface UsualOptions {
+  set: Override[];
+  json?: string;
+  directory?: string;
+}
+
+/** @param describeCost with the options that were given: `29 min`, `29 min and 18 GB of disk` */
+export function addUsualOptions(program: Command, describeCost: () => string): void {
+  program
+    .option('--set <section.key=value>', 'a setting of Postern, in JSON; repeatable', readOverride, [])
+    .option('--json <file>', 'write everything measured there')
+    .option('--directory <path>', 'where queues and databases lie: decides which disk is measured')
+    .addHelpText('after', () => `\nTakes about ${describeCost()} with these options.`);
+}
 
 /** `--only postern` */
 export function onlyOption(): Option {
