@@ -8,7 +8,15 @@ import { startWorker, type Worker } from '../../api/jobs/runner.ts';
 import { createIntake, type Intake } from '../../api/mail/intake.ts';
 import { acceptMessage } from '../../api/models/message.ts';
 import { testRedisUrl } from '../support/postgres.ts';
-import { countRows, log, sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
+import {
+  countRows,
+  log,
+  newMessage,
+  sendRequest,
+  startTestApi,
+  type Tenant,
+  type TestApi,
+} from './support.ts';
 
 /** Stands for the mta's intake: answers as told, and keeps what it got. */
 interface Sink {
@@ -105,23 +113,13 @@ describe('the hand-over to the mta', () => {
     envelopeFrom = `a@${tenant.domain}`,
   ) {
     return inTransaction(api.store, (tx) =>
-      acceptMessage(tx, {
-        credential: tenant,
-        source: 'smtp',
-        submissionId: null,
-        envelopeFrom,
-        recipients: recipients.map((address) => ({ address, kind: 'to' })),
-        fromHeader: 'a',
-        subject: null,
-        messageId: '<x@y>',
-        tags: [],
-        stream: 'transactional',
-        metadata: {},
-        hasUnsubscribeLink: false,
-        sendAt: null,
-        content: Buffer.from(content, 'latin1'),
-        acceptance: {},
-      }),
+      acceptMessage(
+        tx,
+        newMessage(tenant, content, {
+          envelopeFrom,
+          recipients: recipients.map((address) => ({ address, kind: 'to' })),
+        }),
+      ),
     );
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { inTransaction } from '../../api/database.ts';
 import { createDomainToken } from '../../api/models/api-token.ts';
 import { acceptMessage } from '../../api/models/message.ts';
-import { sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
+import { newMessage, sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
 
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk', 'base64');
 
@@ -38,25 +38,7 @@ describe('the source of a message and its parts', () => {
 
   /** What came in over SMTP may look like anything. */
   function accept(content: string): Promise<number> {
-    return inTransaction(api.store, (tx) =>
-      acceptMessage(tx, {
-        credential: tenant,
-        source: 'smtp',
-        submissionId: null,
-        envelopeFrom: `a@${tenant.domain}`,
-        recipients: [{ address: 'b@example.com', kind: 'to' }],
-        fromHeader: 'a',
-        subject: null,
-        messageId: '<x@y>',
-        tags: [],
-        stream: 'transactional',
-        metadata: {},
-        hasUnsubscribeLink: false,
-        sendAt: null,
-        content: Buffer.from(content, 'latin1'),
-        acceptance: {},
-      }),
-    );
+    return inTransaction(api.store, (tx) => acceptMessage(tx, newMessage(tenant, content)));
   }
 
   const get = (path: string, headers: object = { 'mailpace-server-token': tenant.token }) =>

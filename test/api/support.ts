@@ -10,6 +10,7 @@ import { migrate } from '../../api/migrate.ts';
 import { createDomainToken, createOrganizationToken } from '../../api/models/api-token.ts';
 import { generateDkimKeyPair, type KeyPair } from '../../api/models/dkim-key.ts';
 import { createDomain } from '../../api/models/domain.ts';
+import type { NewMessage } from '../../api/models/message.ts';
 import { createOrganization } from '../../api/models/organization.ts';
 import { createRateLimiter, type RateLimiter } from '../../api/rate-limiter.ts';
 import type { Settings } from '../../config/schema.ts';
@@ -117,6 +118,28 @@ export function sendRequest(tenant: Tenant, payload: object = {}, headers: objec
     url: '/api/v1/send',
     headers: { 'mailpace-server-token': tenant.token, ...headers },
     payload: { from: `a@${tenant.domain}`, to: 'b@example.com', textbody: 'Hello', ...payload },
+  };
+}
+
+/** A message as acceptMessage takes it, of the bytes of `content` (one a character). */
+export function newMessage(tenant: Tenant, content: string, changes: Partial<NewMessage> = {}): NewMessage {
+  return {
+    credential: tenant,
+    source: 'smtp',
+    submissionId: null,
+    envelopeFrom: `a@${tenant.domain}`,
+    recipients: [{ address: 'b@example.com', kind: 'to' }],
+    fromHeader: 'a',
+    subject: null,
+    messageId: '<x@y>',
+    tags: [],
+    stream: 'transactional',
+    metadata: {},
+    hasUnsubscribeLink: false,
+    sendAt: null,
+    content: Buffer.from(content, 'latin1'),
+    acceptance: {},
+    ...changes,
   };
 }
 
