@@ -201,6 +201,28 @@ export const settingsSchema = Type.Object(
       refuseScore: Type.Number({ default: 15, description: 'From here it is not sent' }),
     }),
 
+    virus: section({
+      engine: Type.Enum(['none', 'clamd'], {
+        default: 'none',
+        description: 'What looks for viruses in messages before they are queued',
+      }),
+      host: Type.String({ default: '127.0.0.1', description: 'TCPAddr of clamd' }),
+      port: port(3310, 'TCPSocket of clamd'),
+      socket: Type.String({
+        pattern: '^$|^/',
+        default: '',
+        description: 'LocalSocket of clamd, a path that the mta may write to; empty: host and port',
+      }),
+      onFailure: Type.Enum(['defer', 'accept'], {
+        default: 'defer',
+        description: 'What happens to a message that cannot be checked: it waits, or it is sent unchecked',
+      }),
+      maxBytes: positive(
+        33_554_432,
+        'Longer messages are not shown to clamd, and are held, or sent with onFailure accept; no more than its StreamMaxLength',
+      ),
+    }),
+
     gateway: section({
       host: Type.String({ default: '127.0.0.1', description: 'Address of the three submission listeners' }),
       starttlsPort: port(1587, 'Submission with STARTTLS, 587 in production'),

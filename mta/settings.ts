@@ -11,6 +11,7 @@ const ENDLESS_DEFER_TIMES = Array.from({ length: 10_000 }, () => 60_000);
 /** Our plugins, by file, with the ZoneMTA processes each runs in. The order is the order of their hooks. */
 export const plugins = {
   intake: ['receiver'],
+  virus: ['receiver'],
   spam: ['receiver'],
   'return-path': ['sender'],
   status: ['main', 'sender'],
@@ -21,7 +22,7 @@ export const plugins = {
 
 /** To be written as JSON; the keys are ZoneMTA's own. */
 export function createZoneMtaConfig(settings: Settings) {
-  const { mta, queue, limits, sandbox, spam, hostname, instanceId } = settings;
+  const { mta, queue, limits, sandbox, hostname, instanceId } = settings;
   const isProduction = settings.environment === 'production';
   return {
     name: 'Postern',
@@ -85,7 +86,7 @@ export function createZoneMtaConfig(settings: Settings) {
       ...Object.fromEntries(
         Object.entries(plugins).map(([name, enabled], index) => [
           join(ROOT, 'plugins', `${name}.ts`),
-          { enabled: name === 'spam' && spam.engine === 'none' ? false : enabled, ordering: index + 1 },
+          { enabled: !isSwitchedOff(name, settings) && enabled, ordering: index + 1 },
         ]),
       ),
       'core/email-bounce': { enabled: false }, // bounces are reported by the api
@@ -101,6 +102,11 @@ export function createZoneMtaConfig(settings: Settings) {
       },
     },
   };
+}
+
+/** What checks messages, where there is nothing to check them with. */
+function isSwitchedOff(name: string, { spam, virus }: Settings): boolean {
+  return (name === 'spam' && spam.engine === 'none') || (name === 'virus' && virus.engine === 'none');
 }
 
 function zoneMtaLevel(level: Settings['log']['level']): string {

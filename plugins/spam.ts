@@ -9,7 +9,8 @@
  * Trusts: the worker's word about thresholds and releases.
  * Settings: spam.url, spam.onFailure.
  */
-import { type Readable, Transform } from 'node:stream';
+import type { Readable } from 'node:stream';
+import { ContentChecks } from '../lib/content-check.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Envelope, Plugin } from '../lib/mta-types.ts';
 import { guard, HookRefusal, pluginContext } from '../lib/plugin.ts';
@@ -23,11 +24,6 @@ export const replies = {
   ...spamReplies,
   notChecked: { code: 451, enhanced: '4.3.0', text: 'The message could not be checked for spam' },
 } as const;
-
-/** The fields by which the worker addresses a message; they are not part of it (plugins/intake). */
-const IDENTITY = /^(?:x-postern-[^\n]*\n)+/i;
-
-type Result = { ok: true; score: SpamScore } | { ok: false; error: unknown };
 
 export interface SpamCheck {
   rspamd: Rspamd;
@@ -45,32 +41,25 @@ export async function init(plugin: Plugin): Promise<void> {
 
 /** The two hooks of a message: `look` starts the check while the message comes in, `decide` waits for its result. */
 export function createSpamHooks({ rspamd, onFailure, log }: SpamCheck) {
-  const checks = new WeakMap<Envelope, Promise<Result>>();
+  const checks = new ContentChecks<SpamScore>();
 
   function look(envelope: Envelope, content: Buffer | Readable): void {
     const { id: queueId, from, to, postern } = envelope;
     if (postern && !postern.spamThresholds) return; // it was released; of a long message that is not known yet
-    const check = rspamd.check(withoutIdentity(content), { from, to, queueId });
-    checks.set(
-      envelope,
-      check.then(
-        (score) => ({ ok: true, score }),
-        (error: unknown) => ({ ok: false, error }),
-      ),
-    );
+    checks.start(envelope, content, (rest) => rspamd.check(rest, { from, to, queueId }));
   }
 
   async function decide(envelope: Envelope): Promise<void> {
     const thresholds = envelope.postern?.spamThresholds;
     if (!thresholds) return;
-    const result = await checks.get(envelope);
-    if (!result?.ok) {
-      log.warn({ err: result?.error, messageId: envelope.postern?.messageId }, 'spam.not_checked');
+    const result = await checks.result(envelope);
+    if (!result.ok) {
+      log.warn({ err: result.error, messageId: envelope.postern?.messageId }, 'spam.not_checked');
       if (onFailure === 'defer') throw new HookRefusal(replies.notChecked);
       return;
     }
-    const action = judge(result.score, thresholds);
-    const note = formatScore(result.score);
+    const action = judge(result.finding, thresholds);
+    const note = formatScore(result.finding);
     if (action === 'refuse') throw refusal(replies.refused, note);
     if (action === 'hold') throw refusal(replies.held, note);
     if (action === 'mark') envelope.headers.addFormatted('x-spam', 'X-Spam: Yes', 0);
@@ -82,24 +71,4 @@ export function createSpamHooks({ rspamd, onFailure, log }: SpamCheck) {
 
 function refusal(reply: (typeof replies)['held' | 'refused'], note: string): HookRefusal {
   return new HookRefusal({ ...reply, text: `${reply.text} ${note}` });
-}
-
-/** They are within the first piece: the worker writes them in front of the message in one go. */
-function withoutIdentity(content: Buffer | Readable): Buffer | Readable {
-  if (Buffer.isBuffer(content)) return content.subarray(identityLength(content));
-  let isFirst = true;
-  const rest = new Transform({
-    transform(piece: Buffer, _encoding, done) {
-      done(null, isFirst ? piece.subarray(identityLength(piece)) : piece);
-      isFirst = false;
-    },
-  });
-  content.once('error', (error) => rest.destroy(error));
-  content.pipe(rest);
-  rest.on('error', () => {}).once('close', () => content.resume()); // the message goes on without its reader
-  return rest;
-}
-
-function identityLength(piece: Buffer): number {
-  return IDENTITY.exec(piece.toString('latin1', 0, 8_192))?.[0].length ?? 0;
 }

@@ -15,10 +15,17 @@ import {
   suppressRecipients,
 } from '../models/hand-over.ts';
 import { beginSandbox } from '../models/sandbox.ts';
-import { type SpamFinding, stopSpam } from '../models/spam-review.ts';
+import { type SpamFinding, stopInfected, stopSpam } from '../models/spam-review.ts';
 import { findBlocked } from '../models/suppression.ts';
 
-export type HandOverOutcome = 'accepted' | 'held' | 'suppressed' | 'spam' | 'played' | 'nothing_to_do';
+export type HandOverOutcome =
+  | 'accepted'
+  | 'held'
+  | 'suppressed'
+  | 'spam'
+  | 'infected'
+  | 'played'
+  | 'nothing_to_do';
 
 export interface HandOverContext {
   store: Store;
@@ -84,6 +91,10 @@ async function conclude(
     const finding = createFinding(score, kind === 'held' ? 'hold' : 'refuse');
     await inTransaction(store, (tx) => stopSpam(tx, messageId, recipients, { finding, response }));
     return kind === 'held' ? 'held' : 'spam';
+  }
+  if (result.reason === 'infected') {
+    await inTransaction(store, (tx) => stopInfected(tx, messageId, recipients, result));
+    return 'infected';
   }
   if (result.reason === 'unavailable') {
     const { lifetimeSeconds } = settings.queue;

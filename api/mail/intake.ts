@@ -6,6 +6,7 @@ import { createTransport } from 'nodemailer';
 import type { Settings } from '../../config/schema.ts';
 import { parseScore, readRefusal } from '../../lib/spam/reply.ts';
 import { formatThresholds, type SpamScore, type SpamThresholds } from '../../lib/spam/score.ts';
+import { readInfection } from '../../lib/virus/reply.ts';
 import type { Consignment, Refused } from '../models/hand-over.ts';
 import { priorityOf } from '../models/stream.ts';
 
@@ -26,6 +27,8 @@ export type HandOverResult =
   | { ok: false; reason: 'refused'; refused: Refused[] }
   /** The check for spam says no, or that somebody has to look at it. */
   | { ok: false; reason: 'spam'; kind: 'held' | 'refused'; score: SpamScore; response: string }
+  /** `virus`: the name of the signature */
+  | { ok: false; reason: 'infected'; virus: string; response: string }
   /** Not now. */
   | { ok: false; reason: 'unavailable'; text: string };
 
@@ -129,6 +132,8 @@ export function judgeFailure(
   if (!about || !isPermanent(error)) return { ok: false, reason: 'unavailable', text: replyOf(error) };
   const spam = readRefusal(replyOf(error));
   if (spam) return { ok: false, reason: 'spam', ...spam, response: replyOf(error) };
+  const virus = readInfection(replyOf(error));
+  if (virus) return { ok: false, reason: 'infected', virus, response: replyOf(error) };
   const each = refusedBy(error.rejectedErrors ?? []);
   const all = recipients.map((recipient) => ({
     recipient,

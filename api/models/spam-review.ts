@@ -17,6 +17,8 @@ export type SpamReview = 'pending' | 'released' | 'refused';
 
 /** Category of the events; it tells what was held for review from what is held for other reasons. */
 export const SPAM = 'spam';
+/** Category of the events of messages with a virus, whose state is `spam` as well (docs/virus.md). */
+const VIRUS = 'virus';
 
 export interface Held {
   id: number;
@@ -48,7 +50,20 @@ export async function stopSpam(
     JSON.stringify(finding),
     finding.action === 'hold' ? 'pending' : null,
   ]);
-  await recordStops(tx, messageId, recipients, finding.action === 'hold' ? 'held' : 'spam', response);
+  await recordStops(tx, messageId, recipients, finding.action === 'hold' ? 'held' : 'spam', {
+    response,
+    category: SPAM,
+  });
+}
+
+/** It holds a virus: it is over, and nobody is asked. Inside a transaction; a second time it changes nothing. */
+export async function stopInfected(
+  tx: Queryable,
+  messageId: number,
+  recipients: readonly string[],
+  { virus, response }: { virus: string; response: string },
+): Promise<void> {
+  await recordStops(tx, messageId, recipients, 'spam', { response, category: VIRUS, virus });
 }
 
 /** What waits for a decision, oldest first. */
@@ -106,7 +121,10 @@ export async function refuseHeld(tx: Transaction, messageId: number): Promise<De
     [messageId, SPAM],
   );
   const recipients = rows.map(({ address }) => address);
-  await recordStops(tx, messageId, recipients, 'spam', 'Refused as spam after review');
+  await recordStops(tx, messageId, recipients, 'spam', {
+    response: 'Refused as spam after review',
+    category: SPAM,
+  });
   await tx.enqueue(LEARN_SPAM, { messageId, kind: 'spam' });
   return held;
 }
@@ -138,15 +156,15 @@ async function recordStops(
   messageId: number,
   recipients: readonly string[],
   type: 'held' | 'spam',
-  response: string,
+  { response, category, ...more }: { response: string; category: string; virus?: string },
 ): Promise<void> {
   const occurredAt = new Date().toISOString();
-  const data = { response: response.slice(0, 1000), category: SPAM };
+  const data = { response: response.slice(0, 1000), category, ...more };
   await recordEvents(
     tx,
     recipients.map((recipient) => {
       // Another one than that of a later refusal, which may hold the recipient once more (hand-over.ts).
-      const id = createEventId(type, messageId, `${recipient} ${SPAM}`);
+      const id = createEventId(type, messageId, `${recipient} ${category}`);
       return { id, messageId, recipient, type, occurredAt, data };
     }),
   );

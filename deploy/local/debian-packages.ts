@@ -5,14 +5,15 @@ import { delimiter, join } from 'node:path';
 import { StepFailure } from './steps.ts';
 
 /**
- * Resolves when the package's program of the same name is on the PATH.
+ * Resolves when the package's program is on the PATH.
+ * @param program of the package's name where nothing is said
  * @param instead how one does without it, for the failure's text
  */
 export async function ensurePackage(
   name: string,
-  { instead, write }: { instead: string; write: (text: string) => void },
+  { program = name, instead, write }: { program?: string; instead: string; write: (text: string) => void },
 ): Promise<void> {
-  if (isOnPath(name)) return;
+  if (isOnPath(program)) return;
   const prefix = findRootPrefix();
   if (!isOnPath('apt-get') || !prefix) {
     throw new StepFailure(
@@ -24,7 +25,8 @@ export async function ensurePackage(
   await runApt([...prefix, 'apt-get', 'update', '-q'], write);
   // Where systemd runs, Debian starts one on its usual port: ours has a port of its own and does not mind.
   await runApt([...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', ...INSTALL, name], write);
-  if (!isOnPath(name)) throw new StepFailure(`apt-get installed ${name}, but it is not on the PATH`);
+  if (!isOnPath(program))
+    throw new StepFailure(`apt-get installed ${name}, but ${program} is not on the PATH`);
 }
 
 const INSTALL = ['apt-get', 'install', '-q', '-y', '--no-install-recommends'];

@@ -62,7 +62,11 @@ function offerContent(envelope: DroppedEnvelope, stream: Readable): void {
   if (!handler.hooks.has(CONTENT)) return;
   const content = stream.pipe(new PassThrough());
   stream.once('error', (error) => content.destroy(error));
-  handler.runHooks(CONTENT, [envelope, content]).catch(() => content.resume());
+  content.cork(); // the hooks come one after another; what flowed to the first would be lost to the next
+  handler
+    .runHooks(CONTENT, [envelope, content])
+    .catch(() => content.resume())
+    .finally(() => content.uncork());
 }
 
 function withNote({ replyNote }: DroppedEnvelope, text: string): string {

@@ -184,4 +184,21 @@ describe('spam and its review', () => {
     assert.equal((await show(id)).status, 'cancelled');
     assert.equal(await decide(releaseHeld, id), false);
   });
+
+  it('is over at once when it holds a virus, with the name on the timeline', async () => {
+    const id = await send();
+    const virus = 'Win.Test.EICAR_HDB-1';
+    const response = `550 5.7.1 The message holds a virus: ${virus}`;
+
+    await run(id, { ok: false, reason: 'infected', virus, response });
+
+    const shown = await show(id);
+    assert.equal(shown.status, 'spam');
+    const last = shown.timeline.at(-1);
+    assert.deepEqual(
+      [last.event, last.data.category, last.data.virus, last.data.response],
+      ['spam', 'virus', virus, response],
+    );
+    assert.equal(await decide(releaseHeld, id), false);
+  });
 });

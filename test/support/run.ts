@@ -79,7 +79,10 @@ async function prepareStack(keep: boolean): Promise<Settings> {
     await stopStack(directory);
     removeData(installation.postgresDirectory);
     rmSync(directory, { recursive: true, force: true });
-    await writeTestSettings(installation.settingsFile, { hasRspamd: await installRspamd(steps) });
+    await writeTestSettings(installation.settingsFile, {
+      hasRspamd: await isInstalled('rspamd', 'rspamd', steps),
+    });
+    await isInstalled('clamav-daemon', 'clamd', steps);
   }
   const { settings } = await startStack(directory, steps);
   await steps.run('demo organization, domain and token', async () => {
@@ -90,10 +93,12 @@ async function prepareStack(keep: boolean): Promise<Settings> {
 }
 
 /** False: it cannot be had here, and the tests that need it are skipped. */
-async function installRspamd(steps: Steps): Promise<boolean> {
+async function isInstalled(name: string, program: string, steps: Steps): Promise<boolean> {
   try {
-    const instead = 'do without the tests of checks for spam';
-    await steps.run('rspamd is installed', () => ensurePackage('rspamd', { instead, write: steps.note }));
+    const instead = `do without the tests that need ${program}`;
+    await steps.run(`${program} is installed`, () =>
+      ensurePackage(name, { program, instead, write: steps.note }),
+    );
     return true;
   } catch (error) {
     if (!(error instanceof StepFailure)) throw error;
