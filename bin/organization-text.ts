@@ -8,6 +8,10 @@ export const organizationSchema = Type.Object({
   id: Type.Integer(),
   name: Type.String(),
   suspended_at: nullable(Type.String()),
+  suspension_kind: nullable(Type.String()),
+  suspension_reason: nullable(Type.String()),
+  throttled_to: nullable(Type.Integer()),
+  throttle_reason: nullable(Type.String()),
   retention_days: Type.Integer(),
   max_domains: nullable(Type.Integer()),
   messages_per_minute: nullable(Type.Integer()),
@@ -27,16 +31,32 @@ export type AuditEntryView = Static<typeof auditEntrySchema>;
 
 export function formatOrganizations(organizations: OrganizationView[]): string {
   return formatTable(
-    ['id', 'name', 'state', 'retention', 'domains', 'a minute'],
+    ['id', 'name', 'state', 'retention', 'domains', 'a minute', 'why'],
     organizations.map((organization) => [
       String(organization.id),
       organization.name,
-      organization.suspended_at ? 'suspended' : 'sends',
+      stateOf(organization),
       `${organization.retention_days} d`,
       String(organization.max_domains ?? 'no limit'),
-      String(organization.messages_per_minute ?? 'default'),
+      String(organization.throttled_to ?? organization.messages_per_minute ?? 'default'),
+      whyOf(organization),
     ]),
   );
+}
+
+function stateOf({ suspended_at, throttled_to }: OrganizationView): string {
+  if (suspended_at) return 'suspended';
+  return throttled_to === null ? 'sends' : 'throttled';
+}
+
+function whyOf({
+  suspended_at,
+  suspension_kind,
+  suspension_reason,
+  throttle_reason,
+}: OrganizationView): string {
+  if (!suspended_at) return throttle_reason ?? '';
+  return [suspension_kind, suspension_reason].filter((text) => text).join(': ');
 }
 
 export function formatAuditEntries(entries: AuditEntryView[]): string {

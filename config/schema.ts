@@ -9,6 +9,8 @@ import Type, { type Static } from 'typebox';
 
 const port = (value: number, description: string) =>
   Type.Integer({ minimum: 1, maximum: 65535, default: value, description });
+const rate = (value: number, description: string) =>
+  Type.Number({ exclusiveMinimum: 0, maximum: 1, default: value, description });
 const positive = (value: number, description: string) =>
   Type.Integer({ minimum: 1, default: value, description });
 const section = <T extends Record<string, Type.TSchema>>(properties: T) =>
@@ -221,6 +223,28 @@ export const settingsSchema = Type.Object(
         33_554_432,
         'Longer messages are not shown to clamd, and are held, or sent with onFailure accept; no more than its StreamMaxLength',
       ),
+    }),
+
+    abuse: section({
+      enabled: Type.Boolean({
+        default: true,
+        description: 'Whether organizations whose mail is not wanted are throttled, then suspended',
+      }),
+      windowsSeconds: Type.Array(Type.Integer({ minimum: 60, maximum: 2_592_000 }), {
+        minItems: 1,
+        maxItems: 5,
+        default: [3_600, 86_400],
+        description: 'The sliding windows over which rates are taken; each may trip',
+      }),
+      minRecipients: positive(1000, 'A window with fewer says nothing'),
+      spamThrottleRate: rate(0.02, 'Refused for spam or a virus, of all: throttled from here'),
+      spamSuspendRate: rate(0.1, 'The same: suspended from here'),
+      bounceThrottleRate: rate(0.1, 'Bounced for good because of the address, of all: throttled from here'),
+      bounceSuspendRate: rate(0.2, 'The same: suspended from here'),
+      complaintThrottleRate: rate(0.003, 'Complaints, of what was delivered: throttled from here'),
+      complaintSuspendRate: rate(0.01, 'The same: suspended from here'),
+      throttledMessagesPerMinute: positive(60, 'What a throttled organization may send'),
+      graceSeconds: positive(600, 'How long it is throttled at least before it is suspended'),
     }),
 
     gateway: section({

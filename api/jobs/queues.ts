@@ -10,6 +10,8 @@ export const IMPORT_SUPPRESSIONS = 'import-suppressions';
 export const TIDY_STORAGE = 'tidy-storage';
 export const LEARN_SPAM = 'learn-spam';
 export const PURGE_MESSAGES = 'purge-messages';
+export const GUARD_ABUSE = 'guard-abuse';
+export const TELL_ORGANIZATION = 'tell-organization';
 
 const YEAR_SECONDS = 365 * 86_400;
 
@@ -43,6 +45,7 @@ const queues: Record<string, Omit<Queue, 'name'>> = {
   [HAND_OVER]: { ...persistent, partition: true },
   [INVALIDATE]: persistent,
   [TELL_OWNER]: persistent,
+  [TELL_ORGANIZATION]: persistent,
   [CANCEL_LATE]: persistent,
   [PLAY_SANDBOX]: persistent,
   [IMPORT_SUPPRESSIONS]: persistent,
@@ -50,12 +53,14 @@ const queues: Record<string, Omit<Queue, 'name'>> = {
   [LEARN_SPAM]: { ...persistent, retryLimit: 60 },
   [TIDY_STORAGE]: scheduled,
   [PURGE_MESSAGES]: scheduled,
+  [GUARD_ABUSE]: scheduled,
 };
 
 /** When they come (cron, UTC) */
 const schedules: Record<string, string> = {
   [TIDY_STORAGE]: '* * * * *',
   [PURGE_MESSAGES]: '17 * * * *',
+  [GUARD_ABUSE]: '* * * * *',
 };
 
 /** Creates what is missing and brings the options of the rest up to date. */

@@ -8,6 +8,7 @@ import { createPool, inTransaction, type Store } from '../database.ts';
 import { createIntake, type Intake } from '../mail/intake.ts';
 import { createMtaControl, type MtaControl } from '../mail/mta-control.ts';
 import { measureBacklog } from '../models/hand-over.ts';
+import { countRestricted } from '../models/organization.ts';
 import { playSandbox, type SandboxStep } from '../models/sandbox.ts';
 import type { Trouble } from '../models/webhook-attempt.ts';
 import { runImport } from '../suppressions/import.ts';
@@ -24,9 +25,11 @@ import {
   INVALIDATE,
   LEARN_SPAM,
   PLAY_SANDBOX,
+  TELL_ORGANIZATION,
   TELL_OWNER,
 } from './queues.ts';
 import { workScheduled } from './scheduled.ts';
+import { type OrganizationNotice, tellOrganization } from './tell-organization.ts';
 import { tellOwner } from './tell-owner.ts';
 import { startUpkeep } from './upkeep.ts';
 
@@ -128,6 +131,9 @@ async function work(
   await store.boss.work(TELL_OWNER, options, (jobs: Job<Trouble>[]) =>
     settle(jobs, (trouble) => tellOwner({ store, settings, log }, trouble)),
   );
+  await store.boss.work(TELL_ORGANIZATION, options, (jobs: Job<OrganizationNotice>[]) =>
+    settle(jobs, (notice) => tellOrganization({ store, settings, log }, notice)),
+  );
   await store.boss.work(CANCEL_LATE, options, (jobs: Job<{ messageId: number }>[]) =>
     settle(jobs, ({ messageId }) => cancelLate(mta, messageId)),
   );
@@ -170,6 +176,15 @@ function createMetrics({ pool }: Store, registry: Registry) {
     registers: [registry],
     async collect() {
       this.set((await measureBacklog(pool)).oldestSeconds);
+    },
+  });
+  new Gauge({
+    name: 'postern_organizations_restricted',
+    help: 'Organizations that are throttled or suspended',
+    labelNames: ['how'],
+    registers: [registry],
+    async collect() {
+      for (const [how, count] of Object.entries(await countRestricted(pool))) this.set({ how }, count);
     },
   });
   return {

@@ -4,11 +4,8 @@
  */
 import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
-import { domainOf } from '../../lib/mail/address.ts';
 import type { Store } from '../database.ts';
-import { sendMessage } from '../mail/send.ts';
-import { findNotificationCredential, refusalOf } from '../models/api-token.ts';
-import { fingerprintOf } from '../models/idempotency-key.ts';
+import { sendNotice } from '../mail/notice.ts';
 import type { Trouble } from '../models/webhook-attempt.ts';
 
 export interface TellOwnerContext {
@@ -25,28 +22,18 @@ export async function tellOwner({ store, settings, log }: TellOwnerContext, trou
 /** @returns why nobody was told; undefined when the mail is queued, now or before */
 async function send(
   store: Store,
-  { webhooks: { notificationAddress: from }, limits }: TellOwnerContext['settings'],
+  settings: TellOwnerContext['settings'],
   trouble: Trouble,
 ): Promise<string | undefined> {
-  if (from === '') return 'webhooks.notificationAddress is not set';
-  if (trouble.notify === null) return 'the endpoint names nobody';
-  const credential = await findNotificationCredential(store.pool, domainOf(from));
-  if (!credential) return `the domain of ${from} has no token`;
-  const refusal = refusalOf(credential);
-  if (refusal) return refusal;
-  const body = {
-    from: `Postern <${from}>`,
-    to: trouble.notify,
-    subject: subjects[trouble.reason],
-    textbody: describeTrouble(trouble),
-    tags: ['webhook-notice'],
-  };
-  const name = `webhook ${trouble.webhookId} ${trouble.reason} ${trouble.since}`;
-  const key = { tokenId: credential.tokenId, key: name, fingerprint: fingerprintOf(name) };
-  const outcome = await sendMessage(store, credential, body, { limits, key, offersUnsubscribe: false });
-  if (outcome.state === 'running') throw new Error('another worker is telling it'); // which may fail: look again
-  if (outcome.state !== 'answered' || outcome.answer.status === 200) return undefined;
-  return JSON.stringify(outcome.answer.body);
+  const { notify, webhookId, reason, since } = trouble;
+  if (notify === null) return 'the endpoint names nobody';
+  return sendNotice(store, settings, {
+    to: notify,
+    subject: subjects[reason],
+    text: describeTrouble(trouble),
+    tag: 'webhook-notice',
+    name: `webhook ${webhookId} ${reason} ${since}`,
+  });
 }
 
 const subjects: Record<Trouble['reason'], string> = {

@@ -36,7 +36,8 @@ export interface DomainCredential extends TokenRule {
   organizationId: number;
   domainId: number;
   domain: string;
-  isSuspended: boolean;
+  /** Of the organization; null: it may send */
+  suspension: 'operator' | 'abuse' | 'no_plan' | null;
   isVerified: boolean;
   isSandbox: boolean;
   /** Of the organization; null: as the settings say */
@@ -105,10 +106,10 @@ export async function findDomainCredential(
             domain.organization_id                as "organizationId",
             domain.id                             as "domainId",
             domain.name                           as domain,
-            organization.suspended_at is not null as "isSuspended",
+            organization.suspension_kind          as "suspension",
             domain.dkim_verified_at is not null   as "isVerified",
             token.is_sandbox                      as "isSandbox",
-            organization.messages_per_minute      as "messagesPerMinute"
+            least(organization.messages_per_minute, organization.throttled_to) as "messagesPerMinute"
        from api_tokens token
        join domains domain             on domain.id = token.domain_id
        join organizations organization on organization.id = domain.organization_id
@@ -162,8 +163,9 @@ export async function findOperatorCredential(
 }
 
 /** Why this credential may not send at the moment, in the contract's words (1.3); null when it may. */
-export function refusalOf({ isSuspended, isVerified, isSandbox }: DomainCredential): string | null {
-  if (isSuspended) return 'This organization is unable to send emails. Please contact support';
+export function refusalOf({ suspension, isVerified, isSandbox }: DomainCredential): string | null {
+  if (suspension === 'no_plan') return 'The organization that owns this domain does not have an active plan';
+  if (suspension) return 'This organization is unable to send emails. Please contact support';
   if (!isVerified && !isSandbox) return 'Domain DKIM DNS not verified, please complete DKIM Verification';
   return null;
 }

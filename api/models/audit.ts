@@ -4,8 +4,8 @@
  */
 import type { Queryable } from '../database.ts';
 
-/** The kind of token that was shown; `console`: somebody on the server itself */
-export const actorKinds = ['domain', 'organization', 'operator', 'console'] as const;
+/** The kind of token that was shown; `console`: somebody on the server itself; `guard`: the abuse guard */
+export const actorKinds = ['domain', 'organization', 'operator', 'console', 'guard'] as const;
 
 export interface Actor {
   kind: (typeof actorKinds)[number];
@@ -17,6 +17,8 @@ export interface Actor {
 
 /** On the server itself there is no token to know anybody by. */
 export const consoleActor: Actor = { kind: 'console', tokenId: null, requestId: null, address: null };
+
+export const guardActor: Actor = { ...consoleActor, kind: 'guard' };
 
 export interface Change {
   /** Whose log it stands in; null: the operators' alone */

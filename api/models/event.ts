@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Queryable } from '../database.ts';
+import { countOutcomes, type Sender } from './sending-outcome.ts';
 import { deriveMessageState, isAbove, type State } from './state.ts';
 import { insertEventWebhooks } from './webhook-outbox.ts';
 
@@ -70,7 +71,7 @@ export async function recordEvents(tx: Queryable, events: readonly NewEvent[]): 
   const concerned = events.filter((event) => known.has(event.messageId));
   const freshIds = await insertEvents(tx, concerned);
   const fresh = concerned.filter((event) => freshIds.delete(event.id)); // once, should a batch hold an id twice
-  await applyEvents(tx, fresh);
+  await countOutcomes(tx, await applyEvents(tx, fresh), known);
   const unknown = events.filter((event) => !known.has(event.messageId)).map((event) => event.messageId);
   return {
     fresh,
@@ -108,12 +109,16 @@ export function toStorable<T>(value: T): T {
 }
 
 /** In the order of their ids, so that two batches cannot wait for each other. */
-async function lockMessages(tx: Queryable, ids: number[]): Promise<Set<number>> {
-  const { rows } = await tx.query<{ id: number }>(
-    'select id from messages where id = any($1::bigint[]) order by id for update',
+async function lockMessages(tx: Queryable, ids: number[]): Promise<Map<number, Sender>> {
+  const { rows } = await tx.query<Sender & { id: number }>(
+    `select id, organization_id as "organizationId", is_sandbox as "isSandbox"
+       from messages
+      where id = any($1::bigint[])
+      order by id
+        for update`,
     [ids],
   );
-  return new Set(rows.map((row) => row.id));
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 async function insertEvents(tx: Queryable, events: readonly NewEvent[]): Promise<Set<string>> {
@@ -138,7 +143,8 @@ async function insertEvents(tx: Queryable, events: readonly NewEvent[]): Promise
   return new Set(rows.map((row) => row.id));
 }
 
-async function applyEvents(tx: Queryable, events: readonly NewEvent[]): Promise<void> {
+/** @returns those that are news */
+async function applyEvents(tx: Queryable, events: readonly NewEvent[]): Promise<NewEvent[]> {
   const recipients = await loadRecipients(tx, [...new Set(events.map((event) => event.messageId))]);
   const effective = new Set(events.filter(({ type }) => isTold(type)));
   const changed = advanceRecipients(recipients, events, (event) => effective.add(event));
@@ -148,6 +154,7 @@ async function applyEvents(tx: Queryable, events: readonly NewEvent[]): Promise<
   }
   const news = events.filter((event) => effective.has(event)).map((event) => toStorable(event));
   await insertEventWebhooks(tx, news);
+  return news;
 }
 
 async function loadRecipients(tx: Queryable, messageIds: number[]): Promise<RecipientRow[]> {

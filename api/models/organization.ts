@@ -13,12 +13,25 @@ export interface OrganizationTerms {
   spamMarkScore: number | null;
   spamHoldScore: number | null;
   spamRefuseScore: number | null;
+  /** Address that is told of what happens to the organization */
+  contact: string | null;
+}
+
+/** Why an operator, or the abuse guard, lets an organization send nothing. */
+export interface Suspension {
+  kind: 'operator' | 'abuse' | 'no_plan';
+  reason: string | null;
 }
 
 export interface Organization extends OrganizationTerms {
   id: number;
   name: string;
   suspendedAt: Date | null;
+  suspensionKind: Suspension['kind'] | null;
+  suspensionReason: string | null;
+  /** Messages per minute, while the abuse guard slows it down */
+  throttledTo: number | null;
+  throttleReason: string | null;
   createdAt: Date;
 }
 
@@ -28,8 +41,12 @@ export type OrganizationChanges = {
 };
 
 const columns = `
-  id, name,
+  id, name, contact,
   suspended_at        as "suspendedAt",
+  suspension_kind     as "suspensionKind",
+  suspension_reason   as "suspensionReason",
+  throttled_to        as "throttledTo",
+  throttle_reason     as "throttleReason",
   retention_days      as "retentionDays",
   max_domains         as "maxDomains",
   messages_per_minute as "messagesPerMinute",
@@ -54,14 +71,22 @@ export async function findOrganization(db: Queryable, id: number): Promise<Organ
   return rows[0];
 }
 
-/** Newest first. @param before only those older than this id */
+/** Newest first. @param before only those older than this id. @param suspended only those, or only the others */
 export async function listOrganizations(
   db: Queryable,
-  { before, limit }: { before: number | undefined; limit: number },
+  {
+    before,
+    limit,
+    suspended,
+  }: { before?: number | undefined; limit: number; suspended?: boolean | undefined },
 ): Promise<Organization[]> {
   const { rows } = await db.query<Organization>(
-    `select ${columns} from organizations where $1::bigint is null or id < $1 order by id desc limit $2`,
-    [before ?? null, limit],
+    `select ${columns}
+       from organizations
+      where ($1::bigint is null or id < $1) and ($3::boolean is null or (suspended_at is not null) = $3)
+      order by id desc
+      limit $2`,
+    [before ?? null, limit, suspended ?? null],
   );
   return rows;
 }
@@ -73,7 +98,7 @@ export async function updateOrganization(
   changes: OrganizationChanges,
 ): Promise<Organization | undefined> {
   const { name, retentionDays, maxDomains, messagesPerMinute } = changes;
-  const { spamMarkScore, spamHoldScore, spamRefuseScore } = changes;
+  const { spamMarkScore, spamHoldScore, spamRefuseScore, contact } = changes;
   const { rows } = await tx.query<Organization>(
     `update organizations
         set name                = coalesce($2, name),
@@ -82,7 +107,8 @@ export async function updateOrganization(
             messages_per_minute = case when $6::boolean then $7 else messages_per_minute end,
             spam_mark_score     = case when $8::boolean then $9 else spam_mark_score end,
             spam_hold_score     = case when $10::boolean then $11 else spam_hold_score end,
-            spam_refuse_score   = case when $12::boolean then $13 else spam_refuse_score end
+            spam_refuse_score   = case when $12::boolean then $13 else spam_refuse_score end,
+            contact             = case when $14::boolean then $15 else contact end
       where id = $1
   returning ${columns}`,
     [
@@ -92,6 +118,7 @@ export async function updateOrganization(
       ...[spamMarkScore !== undefined, spamMarkScore ?? null],
       ...[spamHoldScore !== undefined, spamHoldScore ?? null],
       ...[spamRefuseScore !== undefined, spamRefuseScore ?? null],
+      ...[contact !== undefined, contact ?? null],
     ],
   );
   if (messagesPerMinute !== undefined) await forgetCredentials(tx, id);
@@ -99,23 +126,82 @@ export async function updateOrganization(
 }
 
 /** No message of it is taken any more, by any service; what was accepted before goes out. Undefined: there is none. */
-export async function suspendOrganization(tx: Transaction, id: number): Promise<Organization | undefined> {
+export async function suspendOrganization(
+  tx: Transaction,
+  id: number,
+  { kind, reason }: Suspension,
+): Promise<Organization | undefined> {
   const { rows } = await tx.query<Organization>(
-    `update organizations set suspended_at = coalesce(suspended_at, now()) where id = $1 returning ${columns}`,
+    `update organizations
+        set suspended_at = coalesce(suspended_at, now()), suspension_kind = $2, suspension_reason = $3
+      where id = $1
+  returning ${columns}`,
+    [id, kind, reason],
+  );
+  await forgetCredentials(tx, id);
+  return rows[0];
+}
+
+/** Takes a suspension and a throttle back; what its mail did before is forgiven. Undefined: there is no such organization. */
+export async function resumeOrganization(tx: Transaction, id: number): Promise<Organization | undefined> {
+  const { rows } = await tx.query<Organization>(
+    `update organizations
+        set suspended_at = null, suspension_kind = null, suspension_reason = null,
+            throttled_at = null, throttled_to = null, throttle_reason = null,
+            outcomes_count_from = now()
+      where id = $1
+  returning ${columns}`,
     [id],
   );
   await forgetCredentials(tx, id);
   return rows[0];
 }
 
-/** Takes a suspension back. Undefined: there is no such organization. */
-export async function resumeOrganization(tx: Transaction, id: number): Promise<Organization | undefined> {
+/** By the abuse guard. Undefined: it is throttled or suspended already. */
+export async function throttleOrganization(
+  tx: Transaction,
+  id: number,
+  { messagesPerMinute, reason }: { messagesPerMinute: number; reason: string },
+): Promise<Organization | undefined> {
   const { rows } = await tx.query<Organization>(
-    `update organizations set suspended_at = null where id = $1 returning ${columns}`,
+    `update organizations
+        set throttled_at = now(), throttled_to = $2, throttle_reason = $3
+      where id = $1 and throttled_at is null and suspended_at is null
+  returning ${columns}`,
+    [id, messagesPerMinute, reason],
+  );
+  return rows[0];
+}
+
+/** Undefined: it is not throttled, or suspended. */
+export async function liftThrottle(tx: Transaction, id: number): Promise<Organization | undefined> {
+  const { rows } = await tx.query<Organization>(
+    `update organizations
+        set throttled_at = null, throttled_to = null, throttle_reason = null
+      where id = $1 and throttled_at is not null and suspended_at is null
+  returning ${columns}`,
     [id],
   );
-  await forgetCredentials(tx, id);
   return rows[0];
+}
+
+/** False: somebody has suspended it. Until the end of the transaction nobody else does. */
+export async function lockIfSending(tx: Transaction, id: number): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    'select from organizations where id = $1 and suspended_at is null for no key update',
+    [id],
+  );
+  return rowCount === 1;
+}
+
+/** For metrics: how many are slowed down, and how many may not send. */
+export async function countRestricted(db: Queryable): Promise<{ throttled: number; suspended: number }> {
+  const { rows } = await db.query<{ throttled: number; suspended: number }>(
+    `select count(*) filter (where throttled_at is not null and suspended_at is null) as throttled,
+            count(*) filter (where suspended_at is not null)                          as suspended
+       from organizations`,
+  );
+  return rows[0] ?? { throttled: 0, suspended: 0 };
 }
 
 /** Whether it may have one more. Locks its row, so that of two that ask at the same time one waits. */

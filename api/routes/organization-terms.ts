@@ -11,6 +11,7 @@ export function readChanges(body: OrganizationChangesBody): OrganizationChanges 
     spamMarkScore: body.spam_mark_score,
     spamHoldScore: body.spam_hold_score,
     spamRefuseScore: body.spam_refuse_score,
+    contact: body.contact,
   };
 }
 
@@ -19,12 +20,17 @@ export function toOrganization(organization: Organization): OrganizationBody {
     id: organization.id,
     name: organization.name,
     suspended_at: organization.suspendedAt?.toISOString() ?? null,
+    suspension_kind: organization.suspensionKind,
+    suspension_reason: organization.suspensionReason,
+    throttled_to: organization.throttledTo,
+    throttle_reason: organization.throttleReason,
     retention_days: organization.retentionDays,
     max_domains: organization.maxDomains,
     messages_per_minute: organization.messagesPerMinute,
     spam_mark_score: organization.spamMarkScore,
     spam_hold_score: organization.spamHoldScore,
     spam_refuse_score: organization.spamRefuseScore,
+    contact: organization.contact,
     created_at: organization.createdAt.toISOString(),
   };
 }

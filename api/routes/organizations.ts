@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import type { Context } from '../app.ts';
+import type { Transaction } from '../database.ts';
 import { createOrganizationToken } from '../models/api-token.ts';
 import type { Change } from '../models/audit.ts';
 import {
@@ -18,8 +19,9 @@ import { NOT_FOUND } from '../plugins/errors.ts';
 import {
   createOrganizationSchema,
   listOrganizationsSchema,
+  resumeOrganizationSchema,
   showOrganizationSchema,
-  suspensionSchema,
+  suspendOrganizationSchema,
   updateOrganizationSchema,
 } from '../schemas/organizations.ts';
 import { readId } from './id.ts';
@@ -30,7 +32,7 @@ import { addTokenRoutes } from './token-resource.ts';
 export function organizationRoutes({ store }: Context): FastifyPluginAsyncTypebox {
   const switchSending = (
     request: FastifyRequest<{ Params: { id: string } }>,
-    work: typeof suspendOrganization,
+    work: (tx: Transaction, id: number) => Promise<Organization | undefined>,
     action: Action,
   ): Promise<Organization | undefined> =>
     change(
@@ -44,8 +46,7 @@ export function organizationRoutes({ store }: Context): FastifyPluginAsyncTypebo
     app.addHook('onRequest', authenticateOperator(store.pool));
 
     app.get('/organizations', { schema: listOrganizationsSchema }, async (request) => {
-      const { limit, before } = request.query;
-      return (await listOrganizations(store.pool, { limit, before })).map(toOrganization);
+      return (await listOrganizations(store.pool, request.query)).map(toOrganization);
     });
 
     app.get('/organizations/:id', { schema: showOrganizationSchema }, async (request, reply) => {
@@ -79,15 +80,25 @@ export function organizationRoutes({ store }: Context): FastifyPluginAsyncTypebo
       return organization ? toOrganization(organization) : reply.code(404).send(NOT_FOUND);
     });
 
-    app.put('/organizations/:id/suspension', { schema: suspensionSchema }, async (request, reply) => {
-      const organization = await switchSending(request, suspendOrganization, 'suspended');
-      return organization ? toOrganization(organization) : reply.code(404).send(NOT_FOUND);
-    });
+    app.put(
+      '/organizations/:id/suspension',
+      { schema: suspendOrganizationSchema },
+      async (request, reply) => {
+        const { kind = 'operator', reason = null } = request.body ?? {};
+        const suspend = (tx: Transaction, id: number) => suspendOrganization(tx, id, { kind, reason });
+        const organization = await switchSending(request, suspend, 'suspended');
+        return organization ? toOrganization(organization) : reply.code(404).send(NOT_FOUND);
+      },
+    );
 
-    app.delete('/organizations/:id/suspension', { schema: suspensionSchema }, async (request, reply) => {
-      const organization = await switchSending(request, resumeOrganization, 'resumed');
-      return organization ? toOrganization(organization) : reply.code(404).send(NOT_FOUND);
-    });
+    app.delete(
+      '/organizations/:id/suspension',
+      { schema: resumeOrganizationSchema },
+      async (request, reply) => {
+        const organization = await switchSending(request, resumeOrganization, 'resumed');
+        return organization ? toOrganization(organization) : reply.code(404).send(NOT_FOUND);
+      },
+    );
 
     addTokenRoutes(app, store, '/organizations/:id/api_tokens', async (_request, id) => {
       if (!(await findOrganization(store.pool, id))) return undefined;
@@ -103,7 +114,11 @@ export function organizationRoutes({ store }: Context): FastifyPluginAsyncTypebo
 type Action = 'created' | 'changed' | 'suspended' | 'resumed';
 
 function describe(action: Action, organization: Organization): Change {
-  const { id, name, retention_days, max_domains, messages_per_minute } = toOrganization(organization);
-  const details = { retention_days, max_domains, messages_per_minute };
+  const { id, name, retention_days, max_domains, messages_per_minute, suspension_kind, suspension_reason } =
+    toOrganization(organization);
+  const details = {
+    ...{ retention_days, max_domains, messages_per_minute },
+    ...(suspension_kind && { suspension_kind, suspension_reason }),
+  };
   return { organizationId: id, action: `organization.${action}`, subject: name, subjectId: id, details };
 }

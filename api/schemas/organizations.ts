@@ -18,12 +18,24 @@ const terms = {
   spam_mark_score: scoreOrNull('null: spam.markScore of the settings'),
   spam_hold_score: scoreOrNull('null: spam.holdScore of the settings'),
   spam_refuse_score: scoreOrNull('null: spam.refuseScore of the settings'),
+  contact: Type.Unsafe<string | null>({
+    type: ['string', 'null'],
+    maxLength: 320,
+    pattern: '^[^@\\s,<>]+@[^@\\s,<>]+$',
+    description: 'Address that is told when the organization is throttled or suspended; null: nobody is',
+  }),
 };
 
 const organizationSchema = Type.Object({
   id: Type.Integer(),
   name: Type.String(),
   suspended_at: nullable(moment),
+  suspension_kind: nullable(Type.Enum(['operator', 'abuse', 'no_plan'])),
+  suspension_reason: nullable(Type.String()),
+  throttled_to: nullable(
+    Type.Integer({ description: 'Messages per minute, while the abuse guard slows it down' }),
+  ),
+  throttle_reason: nullable(Type.String()),
   ...terms,
   created_at: moment,
 });
@@ -40,6 +52,7 @@ export const listOrganizationsSchema = {
     before: Type.Optional(
       Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Older than this id' }),
     ),
+    suspended: Type.Optional(Type.Boolean({ description: 'Only those that are, or are not' })),
   }),
   response: { 200: Type.Array(organizationSchema), ...failures },
 };
@@ -64,4 +77,19 @@ export const updateOrganizationSchema = {
 };
 
 /** PUT suspends, DELETE resumes; each may be said twice. */
-export const suspensionSchema = { params, response: { 200: organizationSchema, ...failures } };
+export const resumeOrganizationSchema = { params, response: { 200: organizationSchema, ...failures } };
+
+export const suspendOrganizationSchema = {
+  ...resumeOrganizationSchema,
+  body: Type.Unsafe<Partial<{ kind: 'operator' | 'no_plan'; reason: string }> | null>({
+    type: ['object', 'null'],
+    properties: {
+      kind: {
+        type: 'string',
+        enum: ['operator', 'no_plan'],
+        description: 'Which of the contract’s two refusals senders get; operator where nothing is said',
+      },
+      reason: { type: 'string', maxLength: 500, pattern: '^[^\\x00-\\x1f]*$' },
+    },
+  }),
+};

@@ -1,5 +1,5 @@
 /** bin/postern organization: the customers of an installation, for its operators. */
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import Type from 'typebox';
 import { formatOrganizations, organizationSchema } from '../organization-text.ts';
 import type { PublicApi } from '../public-api.ts';
@@ -13,6 +13,7 @@ interface TermsOptions {
   spamMarkScore?: number | null;
   spamHoldScore?: number | null;
   spamRefuseScore?: number | null;
+  contact?: string | null;
 }
 
 type Print = CommandContext['print'];
@@ -32,23 +33,22 @@ Examples:
   $ bin/postern organization suspend 3`,
     );
 
-  withToken(organization.command('list').description('All of them, newest first')).action(
-    (_options, command: Command) =>
-      withApi(command, async (api, print) => {
-        const all = unwrap(await api.call(Type.Array(organizationSchema), 'GET', '/organizations?limit=200'));
-        print(all, formatOrganizations(all));
-      }),
+  withToken(
+    organization
+      .command('list')
+      .description('All of them, newest first')
+      .option('--suspended', 'only those that may not send, with the reasons'),
+  ).action(({ suspended }: { suspended?: true }, command: Command) =>
+    withApi(command, async (api, print) => {
+      const path = `/organizations?limit=200${suspended ? '&suspended=true' : ''}`;
+      const all = unwrap(await api.call(Type.Array(organizationSchema), 'GET', path));
+      print(all, formatOrganizations(all));
+    }),
   );
   addCreation(organization);
   addForOne(organization, 'show', 'One organization', 'GET', '');
-  addForOne(
-    organization,
-    'suspend',
-    'No mail of it is taken any more; what was accepted goes out',
-    'PUT',
-    '/suspension',
-  );
-  addForOne(organization, 'resume', 'Takes a suspension back', 'DELETE', '/suspension');
+  addSuspension(organization);
+  addForOne(organization, 'resume', 'Takes a suspension or a throttle back', 'DELETE', '/suspension');
   addLimits(organization);
 }
 
@@ -76,7 +76,7 @@ function addForOne(
   organization: Command,
   name: string,
   description: string,
-  method: 'GET' | 'PUT' | 'DELETE',
+  method: 'GET' | 'DELETE',
   path: string,
 ): void {
   withToken(
@@ -84,6 +84,27 @@ function addForOne(
   ).action((id: number, _options, command: Command) =>
     withApi(command, async (api, print) => {
       const shown = unwrap(await api.call(organizationSchema, method, `/organizations/${id}${path}`));
+      print(shown, formatOrganizations([shown]));
+    }),
+  );
+}
+
+function addSuspension(organization: Command): void {
+  withToken(
+    organization
+      .command('suspend')
+      .description('No mail of it is taken any more; what was accepted goes out')
+      .argument('<id>', 'of the organization', readId)
+      .option('--reason <text>', 'for whoever looks at it later')
+      .addOption(
+        new Option('--kind <kind>', 'no_plan: senders are told that there is no active plan')
+          .choices(['operator', 'no_plan'])
+          .default('operator'),
+      ),
+  ).action((id: number, { kind, reason }: { kind: string; reason?: string }, command: Command) =>
+    withApi(command, async (api, print) => {
+      const path = `/organizations/${id}/suspension`;
+      const shown = unwrap(await api.call(organizationSchema, 'PUT', path, { kind, reason }));
       print(shown, formatOrganizations([shown]));
     }),
   );
@@ -119,7 +140,8 @@ function withTerms(command: Command): Command {
     .option('--messages-per-minute <number>', 'or none: as the settings say', readLimit)
     .option('--spam-mark-score <number>', 'mail is marked from here, or none: as the settings say', readScore)
     .option('--spam-hold-score <number>', 'mail is held for review from here, or none', readScore)
-    .option('--spam-refuse-score <number>', 'mail is refused from here, or none', readScore);
+    .option('--spam-refuse-score <number>', 'mail is refused from here, or none', readScore)
+    .option('--contact <address>', 'who is told of a throttle or a suspension, or none', readContact);
 }
 
 /** What is not named is left away. */
@@ -131,7 +153,12 @@ function toTerms(options: TermsOptions): object {
     spam_mark_score: options.spamMarkScore,
     spam_hold_score: options.spamHoldScore,
     spam_refuse_score: options.spamRefuseScore,
+    contact: options.contact,
   };
+}
+
+function readContact(text: string): string | null {
+  return text === 'none' ? null : text;
 }
 
 function readLimit(text: string): number | null {

@@ -1,7 +1,6 @@
 /**
  * Sections 1.1, 1.3 and 1.4 of the contract, row by row: who may send, each answer with its exact body, and
- * idempotency. Two rows cannot come from here: "does not have an active plan", because there are no plans, and 500,
- * which needs a mistake of ours (test/api has it).
+ * idempotency. One row cannot come from here: 500, which needs a mistake of ours (test/api has it).
  */
 import assert from 'node:assert/strict';
 import { operate } from '../support/domains.ts';
@@ -180,6 +179,11 @@ describe('POST /send, answers (contract 1.1, 1.3, 1.4)', () => {
       assert.deepEqual(pick(await sendFrom(sender)), {
         status: 403,
         body: { error: 'This organization is unable to send emails. Please contact support' },
+      });
+      await manageOrganizations(stack, 'PUT', `/${sender.organizationId}/suspension`, { kind: 'no_plan' });
+      assert.deepEqual(pick(await sendFrom(sender)), {
+        status: 403,
+        body: { error: 'The organization that owns this domain does not have an active plan' },
       });
     });
 

@@ -33,12 +33,17 @@ describe('organizations', () => {
     assert.deepEqual(rest, {
       name: 'Shop',
       suspended_at: null,
+      suspension_kind: null,
+      suspension_reason: null,
+      throttled_to: null,
+      throttle_reason: null,
       retention_days: 7,
       max_domains: 2,
       messages_per_minute: null,
       spam_mark_score: null,
       spam_hold_score: null,
       spam_refuse_score: null,
+      contact: null,
     });
     assert.equal(Number.isNaN(Date.parse(created_at)), false);
     assert.deepEqual(await operate('GET', `/organizations/${id}`), { status: 200, body: made.body });

@@ -94,7 +94,9 @@ describe('the RPC side of the api', () => {
       assert.match(await refusal(), /DKIM DNS not verified/);
       await inTransaction(api.store, (tx) => verifyDomain(tx, other.domainId));
       assert.deepEqual([await refusal(), forgotten()], [null, 1]);
-      await inTransaction(api.store, (tx) => suspendOrganization(tx, other.organizationId));
+      await inTransaction(api.store, (tx) =>
+        suspendOrganization(tx, other.organizationId, { kind: 'operator', reason: null }),
+      );
       assert.match(await refusal(), /unable to send/);
       assert.equal(forgotten(), 2);
       await inTransaction(api.store, (tx) => resumeOrganization(tx, other.organizationId));

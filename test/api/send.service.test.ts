@@ -153,7 +153,9 @@ describe('POST /api/v1/send', () => {
 
     it('403 while the organization is suspended', async () => {
       const other = await api.createTenant();
-      await inTransaction(api.store, (tx) => suspendOrganization(tx, other.organizationId));
+      await inTransaction(api.store, (tx) =>
+        suspendOrganization(tx, other.organizationId, { kind: 'operator', reason: null }),
+      );
 
       const error = 'This organization is unable to send emails. Please contact support';
       await expect(403, { error }, sendRequest(other));
