@@ -21,7 +21,8 @@ import {
   revokeToken,
 } from './models/api-token.ts';
 import { consoleActor, recordChange } from './models/audit.ts';
-import { activateDkimKey, createDkimKey, generateDkimKeyPair } from './models/dkim-key.ts';
+import { activateDkimKey, createDkimKey } from './models/dkim-key.ts';
+import { generateDkimKeyPair } from './models/dkim-key-pair.ts';
 import { createDomain, type Domain, findDomainByName } from './models/domain.ts';
 import { verifyDomain } from './models/domain-lifecycle.ts';
 import { createOrganization } from './models/organization.ts';

@@ -18,6 +18,7 @@ export const dnsRecordSchema = Type.Object({
 export type DnsRecordView = Static<typeof dnsRecordSchema>;
 
 export const dkimKeySchema = Type.Object({
+  algorithm: Type.String(),
   dkim_selector: Type.String(),
   dkim_string: Type.String(),
   state: Type.String(),

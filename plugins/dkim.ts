@@ -3,13 +3,13 @@
  *
  * Keys come from the api by RPC, cached (lib/rpc): a rotated key is used within a second. A key that is out of reach
  * defers the delivery with 4.3.0; a message is never sent unsigned, and never signed with a key that was withdrawn.
- * RSA-2048, sha256, relaxed/relaxed. From, To and Subject are oversigned, and the fields of one-click unsubscription
+ * RSA-2048, and Ed25519 beside it where the domain has such a key (RFC 8463); sha256, relaxed/relaxed. From, To and Subject are oversigned, and the fields of one-click unsubscription
  * where there are any: none can be added behind the signature (8.15).
  *
  * Trusts: the body hash that the mta computed when it took the message in.
  * Settings: api.url, secrets.serviceToken, redis.url.
  */
-import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { createPrivateKey, hash, type KeyObject, sign } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Delivery, Headers, Plugin } from '../lib/mta-types.ts';
 import { guard, HookRefusal, pluginContext } from '../lib/plugin.ts';
@@ -73,11 +73,16 @@ export async function init(plugin: Plugin): Promise<void> {
 }
 
 /** Puts one signature a key on top of the message. */
-export function signDelivery(delivery: Delivery, domain: string, keys: DkimKey[]): void {
+export function signDelivery(
+  delivery: Pick<Delivery, 'headers' | 'dkim'>,
+  domain: string,
+  keys: DkimKey[],
+): void {
   const bodyHash = delivery.dkim?.bodyHash;
   if (!bodyHash) throw new HookRefusal(replies.noBodyHash);
   const timestamp = Math.floor(Date.now() / 1000);
-  const fields = keys.map((key) => createSignature(delivery.headers, { domain, key, bodyHash, timestamp }));
+  const selected = selectFields(delivery.headers);
+  const fields = keys.map((key) => createSignature(selected, { domain, key, bodyHash, timestamp }));
   for (const field of fields) delivery.headers.addFormatted('dkim-signature', field, 0);
 }
 
@@ -92,13 +97,12 @@ interface SignatureOptions {
 
 /** The whole header field, folded, without the CRLF behind it. */
 export function createSignature(
-  headers: Headers,
+  { names, canonical }: SelectedFields,
   { domain, key, bodyHash, timestamp }: SignatureOptions,
 ): string {
-  const { names, canonical } = selectFields(headers);
   const tags = [
     'v=1',
-    'a=rsa-sha256',
+    `a=${key.algorithm}`,
     'c=relaxed/relaxed',
     `d=${domain}`,
     `s=${key.selector}`,
@@ -109,14 +113,24 @@ export function createSignature(
   ];
   const unsigned = fold('DKIM-Signature:', tags);
   const signed = `${canonical}${canonicalizeField(unsigned)}`;
-  const signature = sign('sha256', Buffer.from(signed, 'latin1'), parseKey(key.privateKey)).toString(
-    'base64',
-  );
+  const signature = signBytes(Buffer.from(signed, 'latin1'), key).toString('base64');
   return `${unsigned}${signature.replace(/.{1,72}/g, '\r\n $&')}`;
 }
 
+function signBytes(bytes: Buffer, { algorithm, privateKey }: DkimKey): Buffer {
+  const key = parseKey(privateKey);
+  if (algorithm === 'rsa-sha256') return sign('sha256', bytes, key);
+  return sign(null, hash('sha256', bytes, 'buffer'), key); // RFC 8463 3: PureEdDSA over the hash
+}
+
+export interface SelectedFields {
+  /** For `h=` */
+  names: string[];
+  canonical: string;
+}
+
 /** Names for `h=` and the canonical fields in the same order; of repeated fields the lowest first (5.4.2). */
-function selectFields(headers: Headers): { names: string[]; canonical: string } {
+export function selectFields(headers: Pick<Headers, 'getList'>): SelectedFields {
   const lines = Map.groupBy(headers.getList(), ({ key }) => key);
   const names: string[] = [];
   let canonical = '';

@@ -24,15 +24,19 @@ export function checkDkim(result: LookupResult, name: string, expected: string):
   if (!tags || (tags.has('v') && tags.get('v') !== 'DKIM1') || !tags.has('p')) {
     return isWrong('syntax', found, { problem: 'The record is no DKIM key', remedy: publish });
   }
-  const difference = findDkimDifference(tags, keyOf(expected));
+  const difference = findDkimDifference(tags, readTags(expected));
   return difference ? isWrong('different', found, { problem: difference, remedy: publish }) : isWell(found);
 }
 
-function findDkimDifference(tags: Map<string, string>, expectedKey: string): string | undefined {
-  const key = (tags.get('p') ?? '').replaceAll(/\s/g, ''); // long values are pasted with line ends in them
+function findDkimDifference(
+  tags: Map<string, string>,
+  expected: Map<string, string> | undefined,
+): string | undefined {
+  const key = keyOf(tags);
+  const expectedKey = keyOf(expected);
   if (key === '') return 'The DKIM record says that the key is revoked (its p= is empty)';
-  if (tags.has('k') && tags.get('k') !== 'rsa')
-    return `The DKIM record says k=${tags.get('k')}, the key is rsa`;
+  const [kind = 'rsa', expectedKind = 'rsa'] = [tags.get('k'), expected?.get('k')];
+  if (kind !== expectedKind) return `The DKIM record says k=${kind}, the key is ${expectedKind}`;
   const hashes = tags.get('h')?.split(':');
   if (hashes && !hashes.includes('sha256')) return 'The DKIM record does not allow sha256 (h=)';
   if (key === expectedKey) return undefined;
@@ -157,8 +161,9 @@ function readTags(record: string): Map<string, string> | undefined {
   );
 }
 
-function keyOf(record: string): string {
-  return (readTags(record)?.get('p') ?? '').replaceAll(/\s/g, '');
+/** Long values are pasted with line ends in them. */
+function keyOf(tags: Map<string, string> | undefined): string {
+  return (tags?.get('p') ?? '').replaceAll(/\s/g, '');
 }
 
 function isSpf(record: string): boolean {

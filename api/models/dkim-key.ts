@@ -1,28 +1,24 @@
 /**
  * DKIM keys of a domain. A key is made, published by the domain's owner, then activated: activating it retires the one
- * before, whose public record is still answered so that mail under way verifies (RFC 6376 3.1). Private keys are sealed.
+ * of the same algorithm before, whose public record is still answered so that mail under way verifies (RFC 6376 3.1).
+ * A domain signs with RSA always, and with Ed25519 beside it where it has such a key. Private keys are sealed.
  */
-import { generateKeyPair } from 'node:crypto';
-import { promisify } from 'node:util';
-import { type DkimKey, findDkimKeys, findDkimRecord } from '../../lib/rpc/contracts/dkim-keys.ts';
+import {
+  type DkimAlgorithm,
+  type DkimKey,
+  findDkimKeys,
+  findDkimRecord,
+} from '../../lib/rpc/contracts/dkim-keys.ts';
 import { deriveKey, seal, unseal } from '../../lib/secrets.ts';
 import type { Queryable, Transaction } from '../database.ts';
+import type { KeyPair } from './dkim-key-pair.ts';
+import { countMailUnderWay } from './mail-under-way.ts';
 import type { SealedColumn } from './sealed.ts';
 
-/** RFC 8301 3.2 */
-const RSA_BITS = 2048;
-const SELECTOR = 'postern';
-/** One that signs, and one on its way to. */
+/** Of the first key; the following ones have a number behind it. */
+const SELECTORS: Record<DkimAlgorithm, string> = { 'rsa-sha256': 'postern', 'ed25519-sha256': 'postern-ed' };
+/** Of an algorithm: one that signs, and one on its way to. */
 const MAX_LIVING_KEYS = 2;
-
-const generate = promisify(generateKeyPair);
-
-export interface KeyPair {
-  /** PKCS#8 PEM */
-  privateKey: string;
-  /** The value of the TXT record */
-  record: string;
-}
 
 export interface DkimRecord {
   selector: string;
@@ -30,6 +26,7 @@ export interface DkimRecord {
 }
 
 export interface ListedDkimKey extends DkimRecord {
+  algorithm: DkimAlgorithm;
   /** `pending`: does not sign yet. `retired`: does not sign any more, mail under way may still need its record. */
   state: 'pending' | 'active' | 'retired';
   createdAt: Date;
@@ -39,6 +36,7 @@ export interface ListedDkimKey extends DkimRecord {
 
 const selectKeys = `
   select selector,
+         algorithm,
          record,
          case when retired_at is not null then 'retired'
               when activated_at is not null then 'active'
@@ -48,42 +46,33 @@ const selectKeys = `
          retired_at              as "retiredAt"
     from dkim_keys`;
 
-/** Takes about 100 ms in a thread of its own: call it before the transaction. */
-export async function generateDkimKeyPair(): Promise<KeyPair> {
-  const { publicKey, privateKey } = await generate('rsa', {
-    modulusLength: RSA_BITS,
-    publicKeyEncoding: { type: 'spki', format: 'der' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  });
-  return { privateKey, record: `v=DKIM1; h=sha256; p=${publicKey.toString('base64')}` };
-}
-
-/** Adds a key that does not sign yet. Its selector is `postern`, then `postern2`, `postern3`, … */
+/** Adds a key that does not sign yet. Its selector is `postern`, then `postern2`, …; of Ed25519 `postern-ed`, … */
 export async function createDkimKey(
   tx: Transaction,
   domain: { id: number; name: string },
-  { privateKey, record }: KeyPair,
+  { algorithm, privateKey, record }: KeyPair,
   masterKey: string,
 ): Promise<DkimRecord> {
   await tx.query('select id from domains where id = $1 for update', [domain.id]); // one selector each
   const { rows } = await tx.query<{ number: number }>(
     `select coalesce(max(coalesce(substring(selector from '\\d+$')::integer, 1)), 0) + 1 as number
        from dkim_keys
-      where domain_id = $1`,
-    [domain.id],
+      where domain_id = $1 and algorithm = $2`,
+    [domain.id, algorithm],
   );
   const number = rows[0]?.number ?? 1;
-  const selector = number === 1 ? SELECTOR : `${SELECTOR}${number}`;
+  const selector = number === 1 ? SELECTORS[algorithm] : `${SELECTORS[algorithm]}${number}`;
   const sealed = seal(deriveKey(masterKey, 'database'), privateKey, sealContext(domain.name, selector));
   await tx.query(
-    'insert into dkim_keys (domain_id, selector, private_key_sealed, record) values ($1, $2, $3, $4)',
-    [domain.id, selector, sealed, record],
+    `insert into dkim_keys (domain_id, selector, algorithm, private_key_sealed, record)
+          values ($1, $2, $3, $4, $5)`,
+    [domain.id, selector, algorithm, sealed, record],
   );
   await tx.invalidate(findDkimRecord, { name: domain.name, selector });
   return { selector, record };
 }
 
-/** The next key of a domain, for a rotation. Undefined: there is one already that waits to be activated. */
+/** The next key of its algorithm, for a rotation. Undefined: there is one already that waits to be activated. */
 export async function addNextDkimKey(
   tx: Transaction,
   domain: { id: number; name: string },
@@ -91,8 +80,11 @@ export async function addNextDkimKey(
   masterKey: string,
 ): Promise<DkimRecord | undefined> {
   await tx.query('select id from domains where id = $1 for update', [domain.id]); // of two requests one is too late
-  const living = (await listDkimKeys(tx, domain.id)).filter(({ state }) => state !== 'retired');
-  return living.length < MAX_LIVING_KEYS ? createDkimKey(tx, domain, keyPair, masterKey) : undefined;
+  const living = (await listDkimKeys(tx, domain.id)).filter(
+    ({ state, algorithm }) => state !== 'retired' && algorithm === keyPair.algorithm,
+  );
+  const isFull = living.length >= MAX_LIVING_KEYS || living.some(({ state }) => state === 'pending');
+  return isFull ? undefined : createDkimKey(tx, domain, keyPair, masterKey);
 }
 
 /** Oldest first. */
@@ -103,24 +95,37 @@ export async function listDkimKeys(db: Queryable, domainId: number): Promise<Lis
   return rows;
 }
 
-/** Removes a key that does not sign. @returns its state before; `active`: it stays. Undefined: there is none. */
+export type DeleteDkimKeyResult =
+  | { ok: true; state: ListedDkimKey['state'] }
+  | { ok: false; reason: 'not_found' }
+  | { ok: false; reason: 'active' }
+  | { ok: false; reason: 'under_way'; messages: number };
+
+/**
+ * Removes a key that does not sign, or an Ed25519 key that does: RSA signs on. A retired one stays until the last
+ * message that was taken while it signed has come to an end: an attempt of it may be on its way to be verified.
+ */
 export async function deleteDkimKey(
   tx: Transaction,
   domain: { id: number; name: string },
   selector: string,
-): Promise<ListedDkimKey['state'] | undefined> {
+): Promise<DeleteDkimKeyResult> {
   const { rows } = await tx.query<ListedDkimKey>(
     `${selectKeys} where domain_id = $1 and selector = $2 for update`,
     [domain.id, selector],
   );
-  const state = rows[0]?.state;
-  if (state === undefined || state === 'active') return state;
+  const [key] = rows;
+  if (!key) return { ok: false, reason: 'not_found' };
+  if (key.state === 'active' && key.algorithm === 'rsa-sha256') return { ok: false, reason: 'active' };
+  const messages = key.retiredAt ? await countMailUnderWay(tx, domain.id, key.retiredAt) : 0;
+  if (messages > 0) return { ok: false, reason: 'under_way', messages };
   await tx.query('delete from dkim_keys where domain_id = $1 and selector = $2', [domain.id, selector]);
   await tx.invalidate(findDkimRecord, { name: domain.name, selector });
-  return state;
+  await tx.invalidate(findDkimKeys, { name: domain.name });
+  return { ok: true, state: key.state };
 }
 
-/** From the commit on the domain signs with this key only. False: it has no such key, or it was retired. */
+/** From the commit on it is the only key of its algorithm that the domain signs with. False: it has no such key, or it was retired. */
 export async function activateDkimKey(
   tx: Transaction,
   domain: { id: number; name: string },
@@ -136,7 +141,8 @@ export async function activateDkimKey(
   await tx.query(
     `update dkim_keys
         set retired_at = now()
-      where domain_id = $1 and selector <> $2 and activated_at is not null and retired_at is null`,
+      where domain_id = $1 and selector <> $2 and activated_at is not null and retired_at is null
+        and algorithm = (select algorithm from dkim_keys where domain_id = $1 and selector = $2)`,
     [domain.id, selector],
   );
   await tx.invalidate(findDkimKeys, { name: domain.name });
@@ -152,8 +158,8 @@ export async function findSigningKeys(
   domain: string,
   masterKey: string,
 ): Promise<DkimKey[] | undefined> {
-  const { rows } = await db.query<{ selector: string | null; sealed: Buffer }>(
-    `select key.selector, key.private_key_sealed as sealed
+  const { rows } = await db.query<{ selector: string | null; algorithm: DkimAlgorithm; sealed: Buffer }>(
+    `select key.selector, key.algorithm, key.private_key_sealed as sealed
        from domains domain
        left join dkim_keys key on key.domain_id = domain.id
                               and key.activated_at is not null
@@ -164,11 +170,11 @@ export async function findSigningKeys(
   );
   if (rows.length === 0) return undefined;
   const key = deriveKey(masterKey, 'database');
-  return rows.flatMap(({ selector, sealed }) => {
+  return rows.flatMap(({ selector, algorithm, sealed }) => {
     if (selector === null) return [];
     const plain = unseal(key, sealed, sealContext(domain, selector));
     if (!plain) throw new Error(`the DKIM key ${selector} of ${domain} was sealed by another secrets.key`);
-    return [{ selector, algorithm: 'rsa-sha256' as const, privateKey: plain.toString() }];
+    return [{ selector, algorithm, privateKey: plain.toString() }];
   });
 }
 

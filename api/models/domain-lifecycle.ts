@@ -1,7 +1,8 @@
 /** What becomes of a domain: verified, and deleted. */
 import { findCredential } from '../../lib/rpc/contracts/credentials.ts';
 import { findDkimKeys } from '../../lib/rpc/contracts/dkim-keys.ts';
-import type { Queryable, Transaction } from '../database.ts';
+import type { Transaction } from '../database.ts';
+import { countMailUnderWay } from './mail-under-way.ts';
 
 /** Notes that the DKIM record was seen in the DNS: from the commit on mail from the domain is taken. */
 export async function verifyDomain(tx: Transaction, domainId: number): Promise<void> {
@@ -54,17 +55,6 @@ export async function deleteDomain(
   await tx.query('update domains set deleted_at = now(), updated_at = now() where id = $1', [id]);
   await tx.invalidate(findDkimKeys, { name: domain.name });
   return { ok: true, name: domain.name };
-}
-
-/** Messages that have not come to an end. */
-export async function countMailUnderWay(db: Queryable, domainId: number): Promise<number> {
-  const { rows } = await db.query<{ count: number }>(
-    `select count(*)
-       from messages
-      where domain_id = $1 and state in ('queued', 'deferred', 'held')`,
-    [domainId],
-  );
-  return rows[0]?.count ?? 0;
 }
 
 /** Every service asks again who may send for the domain. */

@@ -1,8 +1,10 @@
 /** Sending domains. A name belongs to one organization; each domain has its own DKIM keys and tokens. */
 import { findDkimKeys } from '../../lib/rpc/contracts/dkim-keys.ts';
 import type { Queryable, Transaction } from '../database.ts';
-import { activateDkimKey, createDkimKey, type KeyPair, renameDkimKeys } from './dkim-key.ts';
-import { countMailUnderWay, forgetCredentials } from './domain-lifecycle.ts';
+import { activateDkimKey, createDkimKey, renameDkimKeys } from './dkim-key.ts';
+import type { KeyPair } from './dkim-key-pair.ts';
+import { forgetCredentials } from './domain-lifecycle.ts';
+import { countMailUnderWay } from './mail-under-way.ts';
 import { mayAddDomain } from './organization.ts';
 import { ensureWebhookKey } from './webhook-key.ts';
 
@@ -48,6 +50,7 @@ const selectDomain = `
          domain.updated_at              as "updatedAt"
     from domains domain
     join dkim_keys key on key.domain_id = domain.id
+                      and key.algorithm = 'rsa-sha256'
                       and key.activated_at is not null
                       and key.retired_at is null
    where domain.deleted_at is null`;

@@ -7,10 +7,10 @@ import {
   activateDkimKey,
   addNextDkimKey,
   deleteDkimKey,
-  generateDkimKeyPair,
   type ListedDkimKey,
   listDkimKeys,
 } from '../models/dkim-key.ts';
+import { generateDkimKeyPair } from '../models/dkim-key-pair.ts';
 import { type Domain, findDomain } from '../models/domain.ts';
 import { change } from '../plugins/audit.ts';
 import { authenticateOrganization, organizationIdOf } from '../plugins/authentication.ts';
@@ -51,7 +51,7 @@ export function dkimKeyRoutes({ store, settings }: Context): FastifyPluginAsyncT
     app.post('/domains/:id/dkim_keys', { schema: createDkimKeySchema }, async (request, reply) => {
       const domain = await findOwnDomain(request, request.params.id);
       if (!domain) return reply.code(404).send(NOT_FOUND);
-      const keyPair = await generateDkimKeyPair();
+      const keyPair = await generateDkimKeyPair(request.body?.dkim_key.algorithm);
       const added = await change(
         store,
         request,
@@ -87,17 +87,22 @@ export function dkimKeyRoutes({ store, settings }: Context): FastifyPluginAsyncT
         const { selector } = request.params;
         const domain = await findOwnDomain(request, request.params.id);
         if (!domain) return reply.code(404).send(NOT_FOUND);
-        const state = await change(
+        const deleted = await change(
           store,
           request,
           (tx) => deleteDkimKey(tx, domain, selector),
-          (was) => (was && was !== 'active' ? describe('deleted', domain, selector) : undefined),
+          ({ ok }) => (ok ? describe('deleted', domain, selector) : undefined),
         );
-        if (state === undefined) return reply.code(404).send(NOT_FOUND);
-        return state === 'active' ? reply.code(409).send(IS_ACTIVE) : { message: 'DKIM key deleted' };
+        if (deleted.ok) return { message: 'DKIM key deleted' };
+        if (deleted.reason === 'not_found') return reply.code(404).send(NOT_FOUND);
+        return reply.code(409).send(deleted.reason === 'active' ? IS_ACTIVE : isNeeded(deleted.messages));
       },
     );
   };
+}
+
+function isNeeded(messages: number) {
+  return { error: `${messages} message(s) from before the key was retired are under way` };
 }
 
 function describe(action: string, { id, organizationId, name }: Domain, selector: string) {
@@ -111,6 +116,7 @@ function describe(action: string, { id, organizationId, name }: Domain, selector
 
 function toDkimKey(key: ListedDkimKey): DkimKeyBody {
   return {
+    algorithm: key.algorithm,
     dkim_selector: key.selector,
     dkim_string: key.record,
     state: key.state,

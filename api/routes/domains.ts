@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { normalizeDomain } from '../../lib/mail/address.ts';
 import type { Context } from '../app.ts';
-import { generateDkimKeyPair } from '../models/dkim-key.ts';
+import { generateDkimKeyPair } from '../models/dkim-key-pair.ts';
 import {
   createDomain,
   type Domain,

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { dkimAlgorithms } from '../../lib/rpc/contracts/dkim-keys.ts';
 import { errorSchema, managementFailures as failures, moment, nullable, singleLine } from './replies.ts';
 
 /** As the contract has it (1.5). */
@@ -29,7 +30,10 @@ const dnsRecordSchema = Type.Object({
 });
 export type DnsRecordBody = Static<typeof dnsRecordSchema>;
 
+const algorithm = Type.Enum(dkimAlgorithms);
+
 const dkimKeySchema = Type.Object({
+  algorithm,
   dkim_selector: Type.String(),
   dkim_string: Type.String(),
   state: Type.Enum(['pending', 'active', 'retired']),
@@ -101,6 +105,15 @@ export const listDkimKeysSchema = {
 
 export const createDkimKeySchema = {
   params: domainParams,
+  body: nullable(
+    Type.Object({
+      dkim_key: Type.Object({
+        algorithm: Type.Enum(dkimAlgorithms, {
+          description: 'rsa-sha256, which signs always, or ed25519-sha256 beside it (RFC 8463)',
+        }),
+      }),
+    }),
+  ),
   response: { 201: dkimKeySchema, 409: errorSchema, ...failures },
 };
 

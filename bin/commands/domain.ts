@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import Type from 'typebox';
 import type { Settings } from '../../config/schema.ts';
+import type { DkimAlgorithm } from '../../lib/rpc/contracts/dkim-keys.ts';
 import {
   type DkimKeyView,
   dkimKeySchema,
@@ -42,7 +43,13 @@ Examples:
     domain,
     'rotate',
     'Makes the next DKIM key; run again when its record is published, it takes the place of the one before',
-    rotateKey,
+    (api, own, print) => rotateKey(api, own, print, 'rsa-sha256'),
+  );
+  addForOne(
+    domain,
+    'rotate-ed25519',
+    'The same for an Ed25519 key, which signs beside the RSA key: the first one, or the next',
+    (api, own, print) => rotateKey(api, own, print, 'ed25519-sha256'),
   );
 }
 
@@ -76,17 +83,24 @@ async function verifyDomain(api: PublicApi, domain: Domain, print: Print): Promi
 }
 
 /** Whatever was done of it before, it goes on from there. */
-async function rotateKey(api: PublicApi, { id, url }: Domain, print: Print): Promise<void> {
+async function rotateKey(
+  api: PublicApi,
+  { id, url }: Domain,
+  print: Print,
+  algorithm: DkimAlgorithm,
+): Promise<void> {
   const path = `/domains/${id}/dkim_keys`;
   const keys = unwrap(await api.call(Type.Array(dkimKeySchema), 'GET', path));
-  const waiting = keys.find(({ state }) => state === 'pending');
-  const next = waiting ?? unwrap(await api.call(dkimKeySchema, 'POST', path));
+  const waiting = keys.find((key) => key.state === 'pending' && key.algorithm === algorithm);
+  const body = { dkim_key: { algorithm } };
+  const next = waiting ?? unwrap(await api.call(dkimKeySchema, 'POST', path, body));
   const selector = encodeURIComponent(next.dkim_selector);
   const activated = await api.call(dkimKeySchema, 'PUT', `${path}/${selector}/activation`);
   if (activated.ok || activated.code !== 422) {
     const key = unwrap(activated);
+    const beside = algorithm === 'rsa-sha256' ? '' : ', beside its RSA key,';
     const advice = 'Leave the record of the key before in the DNS for five days: mail under way needs it.';
-    print(key, `${url} signs with ${key.dkim_selector} from now on.\n${advice}`);
+    print(key, `${url} signs with ${key.dkim_selector}${beside} from now on.\n${advice}`);
     return;
   }
   print({ ...next, problem: activated.reason }, explainWaiting(url, next, activated.reason));
@@ -94,11 +108,12 @@ async function rotateKey(api: PublicApi, { id, url }: Domain, print: Print): Pro
 
 function explainWaiting(url: string, key: DkimKeyView, problem: string): string {
   const name = `${key.dkim_selector}._domainkey.${url}`;
+  const verb = key.algorithm === 'rsa-sha256' ? 'rotate' : 'rotate-ed25519';
   return [
     `The next key of ${url} is ${key.dkim_selector}; it does not sign yet: ${problem}.`,
     'Publish this record, and leave the one there is:',
     `\n  ${formatRecord({ name, type: 'TXT', value: key.dkim_string })}\n`,
-    `Then run it again: bin/postern domain rotate ${url}`,
+    `Then run it again: bin/postern domain ${verb} ${url}`,
   ].join('\n');
 }
 

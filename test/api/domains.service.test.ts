@@ -279,6 +279,40 @@ describe('domains and their tokens', () => {
       );
     });
 
+    it('signs with an Ed25519 key beside RSA once the DNS has it, until it is taken back', async () => {
+      const { id } = await createDomain('two.test');
+      const { body: made } = await call('POST', `/${id}/dkim_keys`, {
+        dkim_key: { algorithm: 'ed25519-sha256' },
+      });
+      assert.partialDeepStrictEqual(made, { dkim_selector: 'postern-ed', algorithm: 'ed25519-sha256' });
+      assert.match(made.dkim_string, /^v=DKIM1; k=ed25519; h=sha256; p=[\w+/]{43}=$/);
+      dns.set('postern-ed._domainkey.two.test', { type: 'TXT', text: made.dkim_string });
+
+      assert.equal((await call('PUT', `/${id}/dkim_keys/postern-ed/activation`)).status, 200);
+      assert.deepEqual(await signingSelectors('two.test'), ['postern', 'postern-ed']);
+      assert.equal((await call('GET', `/${id}`)).body.dkim_selector, 'postern');
+      assert.equal((await call('DELETE', `/${id}/dkim_keys/postern-ed`)).status, 200);
+      assert.deepEqual(await signingSelectors('two.test'), ['postern']);
+    });
+
+    it('keeps a retired key until the last message that was taken before is out', async () => {
+      const { id } = await createDomain('kept.test');
+      const { body: made } = await call('POST', `/${id}/dkim_keys`);
+      dns.set('postern2._domainkey.kept.test', { type: 'TXT', text: made.dkim_string });
+      await api.store.pool.query(
+        `insert into messages (organization_id, domain_id, token_id, source, envelope_from, from_header, message_id, size_bytes)
+              values ($1, $2, $3, 'http', '', '', '', 0)`,
+        [tenant.organizationId, id, tenant.tokenId],
+      );
+      await call('PUT', `/${id}/dkim_keys/postern2/activation`);
+      const remove = () => call('DELETE', `/${id}/dkim_keys/postern`);
+
+      const error = '1 message(s) from before the key was retired are under way';
+      assert.deepEqual(await remove(), { status: 409, body: { error } });
+      await api.store.pool.query("update messages set state = 'delivered' where domain_id = $1", [id]);
+      assert.equal((await remove()).status, 200);
+    });
+
     it('has one key at a time on its way, and takes back what does not sign', async () => {
       const { id } = await createDomain('pending.test');
       await call('POST', `/${id}/dkim_keys`);

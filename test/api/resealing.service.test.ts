@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { inTransaction } from '../../api/database.ts';
-import { addNextDkimKey, findSigningKeys, generateDkimKeyPair } from '../../api/models/dkim-key.ts';
+import { addNextDkimKey, findSigningKeys } from '../../api/models/dkim-key.ts';
+import { generateDkimKeyPair } from '../../api/models/dkim-key-pair.ts';
 import { resealColumn } from '../../api/models/sealed.ts';
 import { sealedColumns } from '../../api/models/sealed-columns.ts';
 import { createWebhook, rotateWebhookSecret, unsealSecret } from '../../api/models/webhook.ts';

@@ -8,7 +8,7 @@ import { createPool, inTransaction, type Store } from '../../api/database.ts';
 import { createProducer } from '../../api/jobs/producer.ts';
 import { migrate } from '../../api/migrate.ts';
 import { createDomainToken, createOrganizationToken } from '../../api/models/api-token.ts';
-import { generateDkimKeyPair, type KeyPair } from '../../api/models/dkim-key.ts';
+import { generateDkimKeyPair, type KeyPair } from '../../api/models/dkim-key-pair.ts';
 import { createDomain } from '../../api/models/domain.ts';
 import type { NewMessage } from '../../api/models/message.ts';
 import { createOrganization } from '../../api/models/organization.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
-import { canonicalizeField, createSignature } from '../../plugins/dkim.ts';
+import { canonicalizeField, createSignature, selectFields } from '../../plugins/dkim.ts';
 
 const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const key = {
@@ -30,7 +30,12 @@ function sign(lines: string[], body = BODY): string {
   const relaxed = body.replace(/[ \t]+/g, ' ').replace(/ (?=\r\n)/g, '');
   const bodyHash = createHash('sha256').update(relaxed, 'latin1').digest('base64');
   const timestamp = Math.floor(Date.now() / 1000);
-  const signature = createSignature(headersOf(lines), { domain: 'sender.test', key, bodyHash, timestamp });
+  const signature = createSignature(selectFields(headersOf(lines)), {
+    domain: 'sender.test',
+    key,
+    bodyHash,
+    timestamp,
+  });
   return `${signature}\r\n${lines.join('\r\n')}\r\n\r\n${body}`;
 }
 

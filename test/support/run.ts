@@ -83,6 +83,7 @@ async function prepareStack(keep: boolean): Promise<Settings> {
       hasRspamd: await isInstalled('rspamd', 'rspamd', steps),
     });
     await isInstalled('clamav-daemon', 'clamd', steps);
+    await isInstalled('python3-dkim', 'dkimverify', steps);
   }
   const { settings } = await startStack(directory, steps);
   await steps.run('demo organization, domain and token', async () => {

@@ -3,9 +3,13 @@ import { defineContract } from './contract.ts';
 
 const domainName = Type.String({ minLength: 1, maxLength: 253, pattern: '^[a-z0-9._-]+$' });
 
+/** RFC 6376 3.3, RFC 8463 3 */
+export const dkimAlgorithms = ['rsa-sha256', 'ed25519-sha256'] as const;
+export type DkimAlgorithm = (typeof dkimAlgorithms)[number];
+
 export const dkimKeySchema = Type.Object({
   selector: Type.String(),
-  algorithm: Type.Literal('rsa-sha256'),
+  algorithm: Type.Enum(dkimAlgorithms),
   /** PKCS#8 PEM */
   privateKey: Type.String(),
 });
