@@ -11,15 +11,13 @@ const REPLACE_ON_SIGNAL = pathToFileURL('test/support/replace-on-signal.ts').hre
 
 describe('control port of a running mta', () => {
   let world: MtaWorld;
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     world = await createMtaWorld('mtacontrol', {
       variables: { NODE_OPTIONS: `--import=${REPLACE_ON_SIGNAL}` },
     });
     await world.mta.start();
   });
-  after(async function () {
-    this.timeout(60_000);
+  after(async () => {
     await world.close();
   });
   beforeEach(() => world.sink.reset());
@@ -94,8 +92,7 @@ describe('control port of a running mta', () => {
     await waitFor('the second', async () => world.sink.copies('second@rated.test') || undefined, 2_000);
   });
 
-  it('replaces senders as the watchdog does: what they have in hand ends, and new ones go on', async function () {
-    this.timeout(60_000);
+  it('replaces senders as the watchdog does: what they have in hand ends, and new ones go on', async () => {
     const before = world.mta.find('sender');
     const { promise, resolve } = Promise.withResolvers<void>();
     world.sink.script = async ({ stage }) => {

@@ -16,8 +16,7 @@ const STOP_DEADLINE_MS = 15_000;
 /** Of a process that does not know its own state any more. */
 const CRASH_DEADLINE_MS = 5_000;
 
-describe('mta and crashes', function () {
-  this.timeout(120_000);
+describe('mta and crashes', () => {
   let world: MtaWorld;
   before(async () => {
     world = await createMtaWorld('crash', { variables: { NODE_OPTIONS: `--import=${CRASHER}` } });

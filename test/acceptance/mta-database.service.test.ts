@@ -16,8 +16,7 @@ const REPLY_DEADLINE_MS = 10_000;
 const DRIP_MS = isFullRun ? 11 * 60_000 : 3_000;
 const DRIPS = 30;
 
-describe('mta and its database', function () {
-  this.timeout(120_000);
+describe('mta and its database', () => {
   let world: MtaWorld;
   before(async () => {
     world = await createMtaWorld('database');

@@ -13,8 +13,7 @@ import { DROP } from '../support/scripted-sink.ts';
 /** RFC 5321 4.5.3.2.6 allows ten minutes; otherwise longer than a lease of this world. */
 const SLOW_REPLY_MS = isFullRun ? 9 * 60_000 : 7_000;
 
-describe('mta and remote servers', function () {
-  this.timeout(120_000);
+describe('mta and remote servers', () => {
   let world: MtaWorld;
   before(async () => {
     world = await createMtaWorld('remote');

@@ -17,8 +17,7 @@ import { readStack, type Stack } from '../support/stack.ts';
 /** Clients of Redis come back within a second of it; only then is a value cached for longer than a moment. */
 const RECONNECT_MS = 1_500;
 
-describe('outages', function () {
-  this.timeout(120_000);
+describe('outages', () => {
   let stack: Stack;
   const stopped = new Set<string>();
   before(() => {

@@ -186,7 +186,7 @@ describe('POST /send, fields (contract 1.2, 8.3)', () => {
     // Base64 in lines: 23,500,000 bytes become more than 31,457,280.
     const refused = await postSend(stack, { ...asked, attachments: [file(23_500_000)] });
     assert.deepEqual(refused, { status: 413, body: { error: 'Email exceeds the maximum size of 30 MB' } });
-  }).timeout(60_000);
+  });
 });
 
 function html(htmlbody: string): object {

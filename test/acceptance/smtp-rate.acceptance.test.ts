@@ -12,8 +12,7 @@ describe('the rate of an organization', () => {
   let stack: Stack;
   /** The stack as a customer of its own sees it */
   let limited: Stack;
-  before(async function () {
-    this.timeout(30_000);
+  before(async () => {
     stack = readStack();
     const name = `rate-${Date.now()}`;
     const { organizationId, organizationToken } = await operate<{

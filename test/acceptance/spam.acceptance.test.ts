@@ -23,8 +23,7 @@ async function postern(...parameters: string[]) {
   return JSON.parse((await promisify(execFile)(program, [...parameters, '--json'])).stdout);
 }
 
-describe('checks for spam', function () {
-  this.timeout(120_000);
+describe('checks for spam', () => {
   let stack: Stack;
   before(function () {
     requireRspamd(this);

@@ -11,8 +11,7 @@ import { readStack, type Stack } from '../support/stack.ts';
 
 const BLOCKED = { errors: { to: ['contains a blocked address'] } };
 
-describe('bin/postern suppression', function () {
-  this.timeout(60_000); // a process a command
+describe('bin/postern suppression', () => {
   let stack: Stack;
   let directory: string;
   let sender: { domain: string; token: string };

@@ -8,8 +8,7 @@ import { startTestApi, type TestApi } from './support.ts';
 
 const COUNT = 10_000;
 
-describe('idle clients (AP-2)', function () {
-  this.timeout(60_000);
+describe('idle clients (AP-2)', () => {
   let api: TestApi;
   let port = 0;
   before(async () => {

@@ -8,8 +8,7 @@ import { nodeBinary, projectRoot } from '../../deploy/local/installation.ts';
 
 const run = promisify(execFile);
 
-describe('bin/postern bounce explain', function () {
-  this.timeout(20_000);
+describe('bin/postern bounce explain', () => {
   let directory = '';
   before(() => {
     directory = mkdtempSync(join(tmpdir(), 'postern-bounce-'));

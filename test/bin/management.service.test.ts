@@ -5,9 +5,7 @@ import { createOperatorToken } from '../../api/models/api-token.ts';
 import { startTestApi, type Tenant, type TestApi } from '../api/support.ts';
 import { startTestDns, type TestDns } from '../support/dns.ts';
 
-describe('bin/postern, managing', function () {
-  this.timeout(120_000); // a process for each command
-
+describe('bin/postern, managing', () => {
   let api: TestApi;
   let dns: TestDns;
   let tenant: Tenant;

@@ -4,7 +4,7 @@ import { createTransport } from 'nodemailer';
 import type { Stack } from './stack.ts';
 
 const POLL_MS = 100;
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 90_000;
 
 export interface TimelineEntry {
   event: string;

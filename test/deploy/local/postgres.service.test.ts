@@ -17,9 +17,7 @@ import { waitUntilGone } from '../../../deploy/local/processes.ts';
 
 const START_DEADLINE_MS = 30_000;
 
-describe('deploy/local/postgres', function () {
-  this.timeout(60_000);
-
+describe('deploy/local/postgres', () => {
   let directory = '';
   let url = '';
   let server: ChildProcess;

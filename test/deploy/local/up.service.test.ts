@@ -13,9 +13,7 @@ import { removeData } from '../../../deploy/local/postgres-location.ts';
 import { findOwnProcesses, isAlive } from '../../../deploy/local/processes.ts';
 import { writeTestSettings } from '../../support/test-installation.ts';
 
-describe('bin/up', function () {
-  this.timeout(60_000);
-
+describe('bin/up', () => {
   let directory = '';
 
   beforeEach(async () => {

@@ -27,8 +27,7 @@ interface Comparison extends Label {
   calledHard: boolean;
 }
 
-describe('the corpus of bounces', function () {
-  this.timeout(60_000);
+describe('the corpus of bounces', () => {
   const comparisons: Comparison[] = [];
   before(async function () {
     if (!existsSync(directory)) {

@@ -26,8 +26,7 @@ function mailWith(file: string): Buffer {
   return Buffer.from(lines.join('\r\n'));
 }
 
-describe('clamd', function () {
-  this.timeout(30_000);
+describe('clamd', () => {
   let server: TestClamd;
   before(async function () {
     requireClamd(this);
