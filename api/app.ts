@@ -46,6 +46,7 @@ import { webhookRoutes } from './routes/webhooks.ts';
 import { credentialCalls } from './rpc/credentials.ts';
 import { deliveryEventCalls } from './rpc/delivery-events.ts';
 import { dkimKeyCalls } from './rpc/dkim-keys.ts';
+import { mailReportCalls } from './rpc/mail-reports.ts';
 import { submissionCalls } from './rpc/submissions.ts';
 import { suppressionCalls } from './rpc/suppressions.ts';
 import { createTemplateRenderer, type TemplateRenderer } from './templates/renderer.ts';
@@ -156,6 +157,7 @@ function rpcRoutes(context: Context) {
       submissionCalls,
       deliveryEventCalls,
       suppressionCalls,
+      mailReportCalls,
     ]) {
       addCalls(app, context);
     }

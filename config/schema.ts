@@ -175,6 +175,15 @@ export const settingsSchema = Type.Object(
       ),
     }),
 
+    suppressions: section({
+      bouncedDays: Type.Integer({
+        minimum: 0,
+        maximum: 36_500,
+        default: 365,
+        description: 'How long a recipient is blocked after a hard bounce; 0: until somebody removes it',
+      }),
+    }),
+
     spam: section({
       engine: Type.Enum(['none', 'rspamd'], {
         default: 'none',
@@ -350,6 +359,20 @@ export const settingsSchema = Type.Object(
         description: 'What the MX records of receiving domains name; empty: hostname',
       }),
       monitorPort: port(3004, 'Health and metrics'),
+      complaintReporters: Type.Array(Type.String({ pattern: '^[a-z0-9.-]+$' }), {
+        default: [
+          'yahoo.com',
+          'yahooinc.com',
+          'hotmail.com',
+          'outlook.com',
+          'microsoft.com',
+          'validity.com',
+          'comcast.net',
+        ],
+        description:
+          'Domains whose authenticated complaints are believed without a signed return path in them; those of their subdomains as well',
+      }),
+      reportDays: positive(90, 'How long DMARC and TLS reports about domains are kept'),
     }),
 
     sandbox: section({

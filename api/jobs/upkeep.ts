@@ -3,6 +3,7 @@ import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
 import { inTransaction, type Store } from '../database.ts';
 import { reapKeys } from '../models/idempotency-key.ts';
+import { reapReports } from '../models/mail-report.ts';
 import { createPartitionsAhead } from '../models/partition.ts';
 import { reapSuppressions } from '../models/suppression.ts';
 import { reapImports } from '../models/suppression-import.ts';
@@ -31,6 +32,8 @@ async function clearAway({ pool }: Store, { webhooks }: Settings, log: Logger): 
   if (suppressions > 0) log.info({ suppressions }, 'suppressions.reaped');
   const imports = await reapImports(pool);
   if (imports > 0) log.info({ imports }, 'suppression_imports.reaped');
+  const reports = await reapReports(pool);
+  if (reports > 0) log.info({ reports }, 'mail_reports.reaped');
   const deliveries = await purgeDeliveries(pool, webhooks.retentionDays);
   if (deliveries > 0) log.info({ deliveries }, 'webhook_deliveries.purged');
 }

@@ -24,6 +24,7 @@ export interface EventData {
 /** What recipients tell of a message that they have. */
 const told = ['complained', 'unsubscribed'] as const;
 type Told = (typeof told)[number];
+const stateless = ['accepted', 'released', 'reported'] as const;
 
 export interface NewEvent {
   /** UUID; the same id is the same event. */
@@ -32,10 +33,10 @@ export interface NewEvent {
   /** Null: about the message as a whole. */
   recipient: string | null;
   /**
-   * From `complained` (a recipient called it spam), `unsubscribed`, and `released` (somebody has looked at a held message
-   * and lets it go) no state follows.
+   * From `complained` (a recipient called it spam), `unsubscribed`, `released` (somebody has looked at a held message
+   * and lets it go) and `reported` (a mail told of it what changes nothing: a delay, a relay) no state follows.
    */
-  type: 'accepted' | 'released' | Told | Exclude<State, 'queued'>;
+  type: 'accepted' | 'released' | 'reported' | Told | Exclude<State, 'queued'>;
   /** ISO 8601 */
   occurredAt: string;
   data: EventData;
@@ -181,7 +182,7 @@ export function advanceRecipients(
   for (const event of events) {
     const { messageId, recipient, type, occurredAt, data } = event;
     const row = recipient === null ? undefined : byAddress.get(keyOf(messageId, recipient));
-    if (!row || type === 'accepted' || type === 'released' || isTold(type)) continue;
+    if (!row || isStateless(type)) continue;
     row.attempts = Math.max(row.attempts, data.attempt ?? 0);
     changed.add(row);
     const at = new Date(occurredAt);
@@ -191,6 +192,10 @@ export function advanceRecipients(
     if (isHigher || isRepeated) Object.assign(row, { state: type, stateAt: at, last: data });
   }
   return [...changed];
+}
+
+function isStateless(type: NewEvent['type']): type is (typeof stateless)[number] | Told {
+  return isTold(type) || (stateless as readonly string[]).includes(type);
 }
 
 function isTold(type: NewEvent['type']): type is Told {

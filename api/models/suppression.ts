@@ -143,18 +143,24 @@ export async function addSuppression(tx: Transaction, row: NewSuppression): Prom
 
 /**
  * Blocks the recipients of hard bounces for the domains that sent to them, unless the allow list names them. What the
- * list says already stays; only a row that would have expired is made to last. @returns how many were added
+ * list says already stays; only a row that would expire earlier is made to last longer. @returns how many were added
+ * @param days until it expires; 0: never
  */
-export async function suppressBounced(tx: Transaction, events: readonly NewEvent[]): Promise<number> {
+export async function suppressBounced(
+  tx: Transaction,
+  events: readonly NewEvent[],
+  days: number,
+): Promise<number> {
   // A reply may hold what Postgres cannot store, and a batch that fails would come again for ever.
   const bounces = toStorable(
     events.filter(({ type, data }) => type === 'bounced' && data.bounce?.is_hard === true),
   );
   if (bounces.length === 0) return 0;
   const { rows } = await tx.query<{ address: string; organizationId: number; domainId: number }>(
-    `insert into suppressions (organization_id, domain_id, address, reason, note, message_id)
+    `insert into suppressions (organization_id, domain_id, address, reason, note, message_id, expires_at)
      select distinct on (message.domain_id, bounce.address)
-            message.organization_id, message.domain_id, bounce.address, 'bounced', bounce.response, message.id
+            message.organization_id, message.domain_id, bounce.address, 'bounced', bounce.response, message.id,
+            now() + make_interval(days => nullif($4::integer, 0))
        from unnest($1::bigint[], $2::text[], $3::text[]) as bounce (message_id, address, response)
        join messages message on message.id = bounce.message_id
       where not exists (select
@@ -169,17 +175,38 @@ export async function suppressBounced(tx: Transaction, events: readonly NewEvent
                  set reason     = excluded.reason,
                      note       = excluded.note,
                      message_id = excluded.message_id,
-                     expires_at = null
-               where suppressions.expires_at is not null
+                     expires_at = excluded.expires_at
+               where suppressions.expires_at < coalesce(excluded.expires_at, 'infinity')
   returning address, organization_id as "organizationId", domain_id as "domainId"`,
     [
       bounces.map(({ messageId }) => messageId),
       bounces.map(({ recipient }) => fold(recipient ?? '')),
       bounces.map(({ data }) => data.response?.slice(0, 1_000) ?? null),
+      days,
     ],
   );
   for (const { address, ...owner } of rows) await forget(tx, owner, [address]);
   return rows.length;
+}
+
+/** Blocks who called a message spam for the domain's stream, for good. That somebody unsubscribed says more, and stays. */
+export async function addComplained(
+  tx: Transaction,
+  row: { organizationId: number; domainId: number; stream: Stream; address: string; messageId: number },
+): Promise<void> {
+  const { rowCount } = await tx.query(
+    `insert into suppressions (organization_id, domain_id, stream, address, reason, message_id)
+          values ($1, $2, $3, $4, 'complained', $5)
+     on conflict (organization_id, address, domain_id, list, stream) do update
+             set reason     = 'complained',
+                 note       = null,
+                 message_id = excluded.message_id,
+                 expires_at = null,
+                 created_at = now()
+           where suppressions.reason not in ('unsubscribed', 'complained') or suppressions.expires_at is not null`,
+    [row.organizationId, row.domainId, row.stream, fold(row.address), row.messageId],
+  );
+  if (rowCount) await forget(tx, row, [row.address]);
 }
 
 /**

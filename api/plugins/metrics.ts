@@ -6,6 +6,7 @@ import { type Check, checkHealth } from '../../lib/monitor.ts';
 export interface ApiMetrics {
   messagesAccepted: Counter<'source'>;
   deliveryEvents: Counter<'type'>;
+  mailReports: Counter<'kind' | 'outcome'>;
 }
 
 export function addMonitoring(app: FastifyInstance, checks: Record<string, Check>): ApiMetrics {
@@ -44,6 +45,12 @@ function createCounters(registry: Registry): ApiMetrics {
       name: 'postern_delivery_events_total',
       help: 'Events that the mta reported, each once, by type',
       labelNames: ['type'],
+      registers: [registry],
+    }),
+    mailReports: new Counter({
+      name: 'postern_mail_reports_total',
+      help: 'Bounces and complaints that came by mail, by what became of them',
+      labelNames: ['kind', 'outcome'],
       registers: [registry],
     }),
   };

@@ -7,11 +7,11 @@ import { type NewEvent, recordEvents } from '../models/event.ts';
 import { suppressBounced } from '../models/suppression.ts';
 import { registerCall } from './register.ts';
 
-export function deliveryEventCalls(app: FastifyInstance, { store, metrics }: Context): void {
+export function deliveryEventCalls(app: FastifyInstance, { store, metrics, settings }: Context): void {
   registerCall(app, createDeliveryEvents, async ({ body }, { log }) => {
     const { fresh, duplicates, unknownMessageIds } = await inTransaction(store, async (tx) => {
       const recorded = await recordEvents(tx, body.events.map(toEvent));
-      await suppressBounced(tx, recorded.fresh);
+      await suppressBounced(tx, recorded.fresh, settings.suppressions.bouncedDays);
       return recorded;
     });
     // Refusing them would stop the mta's outbox for ever; the log is where somebody can see it.

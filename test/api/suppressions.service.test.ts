@@ -163,18 +163,19 @@ describe('suppressions', () => {
       assert.deepEqual(await list(), []);
     });
 
-    it('change nothing about an entry that is there, but make a passing one last', async () => {
+    it('change nothing about an entry that is there, but make one that passes sooner last longer', async () => {
       const first = await send({ to: 'x@example.com' });
       const second = await send({ to: 'y@example.com' });
       await add({ address: 'x@example.com', domain: tenant.domain, note: 'asked by telephone' });
-      const soon = '2100-01-01T00:00:00Z';
+      const soon = new Date(Date.now() + 86_400_000).toISOString();
       await add({ address: 'y@example.com', domain: tenant.domain, expires_at: soon });
       await report(first.body.id, 'x@example.com', '550 5.1.1 No such user', 'bounced');
       await report(second.body.id, 'y@example.com', '550 5.1.1 No such user', 'bounced');
 
       const [y, x] = await list();
       assert.deepEqual([x?.reason, x?.note], ['manual', 'asked by telephone']);
-      assert.deepEqual([y?.reason, y?.expires_at], ['bounced', null]);
+      assert.equal(y?.reason, 'bounced');
+      assert.ok((y?.expires_at ?? '') > new Date(Date.now() + 364 * 86_400_000).toISOString());
     });
   });
 
