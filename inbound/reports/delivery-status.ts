@@ -11,6 +11,9 @@ const OUTCOMES: Readonly<Record<string, RecipientOutcome>> = {
   expanded: 'delivered',
 };
 
+/** The first is the one that the sender used (RFC 3464 2.3.1). */
+const NAMES = ['original-recipient', 'final-recipient', 'x-actual-recipient'];
+
 type Fields = ReadonlyMap<string, string>;
 
 /** @param content of the message/delivery-status part. Groups without a recipient (the first is about the message) are left out. */
@@ -35,9 +38,8 @@ function readFields(group: string): Fields {
 }
 
 function readRecipient(fields: Fields): RecipientReport | undefined {
-  const recipient =
-    fields.get('original-recipient') ?? fields.get('final-recipient') ?? fields.get('x-actual-recipient');
-  if (recipient === undefined && !fields.has('status') && !fields.has('action')) return undefined;
+  const names = NAMES.flatMap((name) => fields.get(name) ?? []);
+  if (names.length === 0 && !fields.has('status') && !fields.has('action')) return undefined;
   const status = /[245]\.\d{1,3}\.\d{1,3}/.exec(fields.get('status') ?? '')?.[0];
   const action =
     fields
@@ -45,7 +47,8 @@ function readRecipient(fields: Fields): RecipientReport | undefined {
       ?.toLowerCase()
       .match(/^[a-z]+/)?.[0] ?? '';
   return {
-    address: addressOf(recipient ?? ''),
+    address: addressOf(names[0] ?? ''),
+    aliases: names.slice(1).flatMap((name) => addressOf(name) ?? []),
     outcome: OUTCOMES[action] ?? outcomeOfStatus(status),
     status,
     mx: withoutType(fields.get('remote-mta')),

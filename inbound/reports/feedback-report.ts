@@ -15,7 +15,12 @@ export function readFeedbackReport(part: string): Report {
   const recipients = [...values('original-rcpt-to'), ...values('removal-recipient')].map((value) =>
     value.replaceAll(/^<|>$/g, ''),
   );
-  return { kind: 'complaint', feedbackType, recipients: [...new Set(recipients)].filter(Boolean) };
+  return {
+    kind: 'complaint',
+    feedbackType,
+    recipients: [...new Set(recipients)].filter(Boolean),
+    reporter: values('user-agent')[0],
+  };
 }
 
 /**
@@ -27,5 +32,5 @@ export function readOutlookComplaint(subject: string, message: string): Report |
   const recipient = /^X-HmXmrOriginalRecipient:\s*<?([^\s>]+)/im.exec(message)?.[1];
   return recipient === undefined
     ? undefined
-    : { kind: 'complaint', feedbackType: 'abuse', recipients: [recipient] };
+    : { kind: 'complaint', feedbackType: 'abuse', recipients: [recipient], reporter: 'Outlook.com' };
 }

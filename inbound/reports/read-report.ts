@@ -27,10 +27,12 @@ export async function readReport(mail: Buffer): Promise<Report> {
   const outlook = readOutlookComplaint(parsed.subject ?? '', mail.toString('latin1'));
   if (outlook) return outlook;
   const machine = partsOf(parsed, 'message/delivery-status').flatMap(readDeliveryStatus);
-  if (machine.length > 0) return { kind: 'delivery', recipients: complete(machine, proseOf(parsed, mail)) };
+  if (machine.length > 0) {
+    return { kind: 'delivery', form: 'notification', recipients: complete(machine, proseOf(parsed, mail)) };
+  }
   const text = proseOf(parsed, mail);
   const loose = readLooseStatus(text);
-  if (loose.length > 0) return { kind: 'delivery', recipients: loose };
+  if (loose.length > 0) return { kind: 'delivery', form: 'prose', recipients: loose };
   if (isAutomaticReply(parsed, text)) return { kind: 'automatic-reply' };
   const prose =
     isFromDaemon(parsed) || FAILURE_SUBJECT.test(parsed.subject ?? '')
@@ -39,7 +41,7 @@ export async function readReport(mail: Buffer): Promise<Report> {
           address: recipient.address ?? guessAddress(parsed, text),
         }))
       : [];
-  return prose.length > 0 ? { kind: 'delivery', recipients: prose } : { kind: 'other' };
+  return prose.length > 0 ? { kind: 'delivery', form: 'prose', recipients: prose } : { kind: 'other' };
 }
 
 /** With what the prose says, of the same address where there are several: some fill in the fields with nothing of use. */

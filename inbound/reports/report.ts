@@ -6,6 +6,8 @@ export type RecipientOutcome = 'failed' | 'delayed' | 'delivered';
 export interface RecipientReport {
   /** As the reporting server names it; undefined where it names none. */
   address: string | undefined;
+  /** Its other names in the same notification: where it was forwarded to */
+  aliases?: readonly string[];
   outcome: RecipientOutcome;
   /** Enhanced status code, `5.1.1` */
   status: string | undefined;
@@ -19,9 +21,9 @@ export interface RecipientReport {
 
 export type Report =
   /** A delivery status notification, or prose to the same effect. At least one recipient. */
-  | { kind: 'delivery'; recipients: RecipientReport[] }
+  | { kind: 'delivery'; form: 'notification' | 'prose'; recipients: RecipientReport[] }
   /** Somebody called the message spam (RFC 5965). */
-  | { kind: 'complaint'; feedbackType: string; recipients: string[] }
+  | { kind: 'complaint'; feedbackType: string; recipients: string[]; reporter: string | undefined }
   /** A person or a program answered: not a bounce (RFC 3834). */
   | { kind: 'automatic-reply' }
   /** Ordinary mail. */

@@ -14,6 +14,9 @@ import { loadRules } from '../../../lib/bounces/rules.ts';
 const directory = join(projectRoot, '../shared/corpus/bounces');
 /** Of the labelled results. */
 const MIN_AGREEMENT = 0.92;
+/** Of the files that are bounces: nearly all name somebody. */
+const MIN_ADDRESSED = 0.95;
+const NO_BOUNCE = ['feedback', 'vacation'];
 /** Sisimai's word for an unknown user who was told of after the data, or by a provider who says so of spam. */
 const DEBATABLE = 'filtered';
 
@@ -29,6 +32,8 @@ interface Comparison extends Label {
 
 describe('the corpus of bounces', () => {
   const comparisons: Comparison[] = [];
+  let bounces = 0;
+  let addressed = 0;
   before(async function () {
     if (!existsSync(directory)) {
       console.log(`    skipped: there is no ${directory}`);
@@ -42,6 +47,9 @@ describe('the corpus of bounces', () => {
     for (const [file, expected] of Object.entries(labels)) {
       const report = await readReport(readFileSync(join(directory, file)));
       const recipients = report.kind === 'delivery' ? report.recipients : [];
+      const isBounce = expected.some(({ reason }) => !NO_BOUNCE.includes(reason));
+      bounces += Number(isBounce);
+      addressed += Number(isBounce && recipients.some(({ address }) => address !== undefined));
       const called = recipients.map((recipient) => judgeRecipient(rules, recipient).isHard);
       expected.forEach((label, index) => {
         const calledHard = called[index] ?? (called.length === 1 && (called[0] ?? false));
@@ -62,6 +70,12 @@ describe('the corpus of bounces', () => {
       ({ hard, calledHard, reason }) => calledHard && !hard && reason !== DEBATABLE,
     );
     assert.deepEqual(wrong, []);
+  });
+
+  it('BN-1: the recipient is found', () => {
+    const share = addressed / bounces;
+    console.log(`      in ${addressed} of ${bounces} files: ${(share * 100).toFixed(1)} %`);
+    assert.ok(share >= MIN_ADDRESSED);
   });
 
   it('BN-2: ordinary mail is no bounce', async () => {

@@ -131,6 +131,7 @@ describe('readReport', () => {
       kind: 'complaint',
       feedbackType: 'abuse',
       recipients: ['r@example.net'],
+      reporter: undefined,
     });
   });
 
