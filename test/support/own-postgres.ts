@@ -17,16 +17,42 @@ import type { TestDatabase } from './postgres.ts';
 const USER = 'postern';
 const DATABASE = 'postern_queue';
 
-export interface OwnPostgres {
-  /** A migrated queue. Its pool comes back after a crash. `drop` ends the server and deletes its data. */
-  database: TestDatabase;
+export interface PostgresServer {
+  /** Of its database */
+  url: string;
   /** SIGKILL to the server; its backends end by themselves. */
   kill(): Promise<void>;
   /** Resolves when it answers. */
   start(): Promise<void>;
+  /** Ends it and deletes its data. */
+  remove(): Promise<void>;
+}
+
+export interface OwnPostgres extends Pick<PostgresServer, 'kill' | 'start'> {
+  /** A migrated queue. Its pool comes back after a crash. `drop` ends the server and deletes its data. */
+  database: TestDatabase;
 }
 
 export async function startOwnPostgres(): Promise<OwnPostgres> {
+  const { url, kill, start, remove } = await startPostgresServer();
+  const pool = new pg.Pool({ connectionString: url, max: 4 });
+  pool.on('error', () => {}); // idle connections of a server that was killed
+  await migrateQueue(pool);
+  return {
+    database: {
+      url,
+      pool,
+      async drop() {
+        await pool.end();
+        await remove();
+      },
+    },
+    kill,
+    start,
+  };
+}
+
+export async function startPostgresServer(): Promise<PostgresServer> {
   const directory = mkdtempSync(join(tmpdir(), 'postern-test-'));
   chmodSync(directory, 0o711); // Postgres runs as a user of its own
   const [port = 0] = await findFreePorts(1);
@@ -60,21 +86,14 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
   }
 
   await start();
-  const pool = new pg.Pool({ connectionString: url, max: 4 });
-  pool.on('error', () => {}); // idle connections of a server that was killed
-  await migrateQueue(pool);
   return {
-    database: {
-      url,
-      pool,
-      async drop() {
-        await pool.end();
-        await end('SIGINT');
-        removeData(locateInstallation(directory).postgresDirectory);
-        rmSync(directory, { recursive: true, force: true });
-      },
-    },
+    url,
     kill: () => end('SIGKILL'),
     start,
+    async remove() {
+      await end('SIGINT');
+      removeData(locateInstallation(directory).postgresDirectory);
+      rmSync(directory, { recursive: true, force: true });
+    },
   };
 }

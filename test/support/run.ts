@@ -5,25 +5,29 @@
  * The tests find the stack by POSTERN_TEST_STACK (a file with the JSON object of `bin/up --json`),
  * POSTERN_TEST_POSTGRES_URL, POSTERN_TEST_REDIS_URL and POSTERN_DIRECTORY.
  */
-import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Settings } from '../../config/schema.ts';
 import { ensurePackage } from '../../deploy/local/debian-packages.ts';
 import { describeStack, prepareDemo } from '../../deploy/local/demo.ts';
-import { locateInstallation, nodeBinary, projectRoot } from '../../deploy/local/installation.ts';
+import { locateInstallation, projectRoot } from '../../deploy/local/installation.ts';
 import { abortOnInterrupt } from '../../deploy/local/interrupt.ts';
 import { openPm2 } from '../../deploy/local/pm2.ts';
 import { removeData } from '../../deploy/local/postgres-location.ts';
 import { writePrivateFile } from '../../deploy/local/private-file.ts';
 import { startStack, stopStack } from '../../deploy/local/stack.ts';
 import { createSteps, StepFailure, type Steps } from '../../deploy/local/steps.ts';
-import { formatResult, type TestResult } from './result.ts';
+import { planTests } from './lanes.ts';
+import { FAILED, formatResult, type TestResult } from './result.ts';
+import { runMocha } from './run-mocha.ts';
+import { runProgram } from './run-program.ts';
 import { writeTestSettings } from './test-installation.ts';
+import { readWarnings } from './warnings.ts';
 
 const HELP = `Usage: bin/test [--keep] [--no-check] [mocha options] [files or directories]
 
-Runs the tests of the named files or directories, or all of them, against a stack of their own.
+Runs the tests of the named files or directories, or all of them, against a stack of their own. The tests of the running
+stack (*.acceptance.test.ts) and all others run beside each other; each block of output belongs to one suite.
 
   --keep      leave the stack running, and use the one that an earlier --keep left
   --no-check  skip the types and the linter
@@ -36,13 +40,10 @@ Examples:
   bin/test --keep --no-check test/acceptance --grep SM-2
   POSTERN_TEST_FULL=1 bin/test test/acceptance --grep "DU-4|DU-9"
 `;
-const ALL_TESTS = 'test/**/*.test.ts';
-const FAILED: TestResult = { passed: 0, failed: 1, skipped: 0 };
 
 const directory = join(projectRoot, 'var/test');
 const interrupted = abortOnInterrupt();
 const installation = locateInstallation(directory);
-const resultFile = join(directory, 'result.json');
 const stackFile = join(directory, 'stack.json');
 
 async function main(parameters: string[]): Promise<TestResult> {
@@ -52,7 +53,9 @@ async function main(parameters: string[]): Promise<TestResult> {
 
   try {
     const settings = await prepareStack(keep);
-    return await runMocha(settings, rest);
+    const result = await runMocha(planTests(rest), { settings, stackFile, signal: interrupted });
+    if (result.failed > 0 && !interrupted.aborted) showWarnings();
+    return result;
   } catch (error) {
     console.error(error instanceof StepFailure ? error.message : error);
     return FAILED;
@@ -61,12 +64,19 @@ async function main(parameters: string[]): Promise<TestResult> {
   }
 }
 
+function showWarnings(): void {
+  console.log('What the processes of the stack warned of last:');
+  for (const line of readWarnings(installation.logDirectory)) console.log(`  ${line}`);
+}
+
 async function check(): Promise<boolean> {
   for (const [name, ...parameters] of [
     ['tsc', '--noEmit'],
     ['biome', 'check', '.'],
   ] as const) {
-    const code = await run(join(projectRoot, 'node_modules/.bin', name), parameters);
+    const code = await runProgram(join(projectRoot, 'node_modules/.bin', name), parameters, {
+      signal: interrupted,
+    });
     if (code !== 0) return false;
   }
   return true;
@@ -106,62 +116,6 @@ async function isInstalled(name: string, program: string, steps: Steps): Promise
     console.log(error.message);
     return false;
   }
-}
-
-async function runMocha(settings: Settings, parameters: string[]): Promise<TestResult> {
-  rmSync(resultFile, { force: true });
-  const server = Object.assign(new URL(settings.database.url), { pathname: '/postgres' });
-  const code = await run(
-    nodeBinary,
-    [
-      join(projectRoot, 'node_modules/mocha/bin/mocha.js'),
-      ...['--forbid-only', '--reporter', 'test/support/reporter.ts'],
-      ...selectTests(parameters),
-    ],
-    {
-      POSTERN_DIRECTORY: directory,
-      POSTERN_TEST_POSTGRES_URL: server.href,
-      POSTERN_TEST_REDIS_URL: settings.redis.url,
-      POSTERN_TEST_RESULT: resultFile,
-      POSTERN_TEST_STACK: stackFile,
-    },
-  );
-  if (!existsSync(resultFile)) return FAILED; // mocha did not get as far as its end
-  const result = JSON.parse(readFileSync(resultFile, 'utf8')) as TestResult;
-  return code !== 0 && result.failed === 0 ? { ...result, failed: 1 } : result;
-}
-
-/** Directories stand for the tests below them; options go through as they are. */
-function selectTests(parameters: string[]): string[] {
-  const selected = parameters.map((parameter) => {
-    const found = statSync(parameter, { throwIfNoEntry: false });
-    if (!found) return parameter;
-    return found.isDirectory() ? join(resolve(parameter), '**/*.test.ts') : resolve(parameter);
-  });
-  return selected.some((parameter) => parameter.endsWith('.test.ts')) ? selected : [...selected, ALL_TESTS];
-}
-
-/** @returns the exit code; what a signal ended counts as failed */
-function run(
-  program: string,
-  parameters: readonly string[],
-  variables: NodeJS.ProcessEnv = {},
-): Promise<number> {
-  const ended = Promise.withResolvers<number>();
-  const path = [join(projectRoot, 'node_modules/.bin'), process.env.PATH].join(delimiter);
-  const child = spawn(program, parameters, {
-    cwd: projectRoot,
-    env: { ...process.env, ...variables, PATH: path },
-    stdio: 'inherit',
-  });
-  const end = () => child.kill();
-  interrupted.addEventListener('abort', end, { once: true });
-  child.once('error', ended.reject);
-  child.once('close', (code) => {
-    interrupted.removeEventListener('abort', end);
-    ended.resolve(code ?? 1);
-  });
-  return ended.promise;
 }
 
 const parameters = process.argv.slice(2);

@@ -2,13 +2,12 @@ import assert from 'node:assert/strict';
 import { Redis } from 'ioredis';
 import { cacheKey } from '../../../lib/rpc/cache-key.ts';
 import { createInvalidator } from '../../../lib/rpc/invalidation.ts';
+import { type OwnRedis, startOwnRedis } from '../../support/own-redis.ts';
 import {
   createTestClient,
   defineLookup,
-  type PrivateRedis,
   silent,
   startLookupApi,
-  startPrivateRedis,
   type TestApi,
   type TestClient,
   until,
@@ -17,14 +16,14 @@ import {
 
 describe('Redis out of reach (RP-3)', () => {
   const contract = defineLookup({ freshMs: 60_000 });
-  let server: PrivateRedis;
+  let server: OwnRedis;
   let redis: Redis;
   let api: TestApi;
   let client: TestClient;
   let row = 'first';
 
   beforeEach(async () => {
-    server = await startPrivateRedis();
+    server = await startOwnRedis();
     redis = new Redis(server.url);
     redis.on('error', () => {});
     row = 'first';

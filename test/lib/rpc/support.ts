@@ -1,14 +1,8 @@
-/** What the RPC tests share: an api with a test's own contracts, clients that are ready, a Redis that can be hurt. */
-import { type ChildProcess, spawn } from 'node:child_process';
+/** What the RPC tests share: an api with a test's own contracts, clients that are ready. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fastify, { type FastifyInstance } from 'fastify';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import Type from 'typebox';
@@ -110,64 +104,10 @@ export async function untilCaching(client: TestClient, redis: Redis, contract: T
   });
 }
 
-export async function until(condition: () => Promise<boolean> | boolean, timeoutMs = 5_000): Promise<void> {
+export async function until(condition: () => Promise<boolean> | boolean, timeoutMs = 60_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`not so within ${timeoutMs} ms: ${condition}`);
     await sleep(10);
   }
-}
-
-export interface PrivateRedis {
-  url: string;
-  /** SIGSTOP and SIGCONT */
-  signal(name: NodeJS.Signals): void;
-  /** SIGKILL; what it has not saved is gone. */
-  kill(): Promise<void>;
-  /** Loads what was saved. */
-  restart(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-/** A Redis that a test may hurt. */
-export async function startPrivateRedis(): Promise<PrivateRedis> {
-  const directory = await mkdtemp(join(tmpdir(), 'postern-redis-'));
-  const port = await findFreePort();
-  const url = `redis://127.0.0.1:${port}/0`;
-  const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory];
-  let child: ChildProcess;
-
-  async function start(): Promise<void> {
-    child = spawn('redis-server', options, { stdio: 'ignore' });
-    const probe = new Redis(url, { retryStrategy: () => 50, maxRetriesPerRequest: null });
-    probe.on('error', () => {});
-    await probe.ping();
-    probe.disconnect();
-  }
-  async function kill(): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  }
-
-  await start();
-  return {
-    url,
-    signal: (name) => void child.kill(name),
-    kill,
-    restart: start,
-    async stop() {
-      await kill();
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
