@@ -39,8 +39,8 @@ export interface JobOptions {
 export interface Transaction extends Queryable {
   /** A job that exists if, and only if, this transaction commits. */
   enqueue(queue: string, data: object, options?: JobOptions): Promise<void>;
-  /** The job does not run any more. */
-  cancelJob(queue: string, id: string): Promise<void>;
+  /** The jobs do not run any more. */
+  cancelJobs(queue: string, ids: string[]): Promise<void>;
   /**
    * Makes every service forget its cached answer, at once after the commit; and again by a job, so that a crash
    * between the two cannot keep a revoked token alive (AU-8).
@@ -151,7 +151,7 @@ function openTransaction({ boss }: Store, client: pg.PoolClient, stale: StaleAns
         );
       }
     },
-    cancelJob: async (queue, id) => void (await boss.cancel(queue, id, { db })),
+    cancelJobs: async (queue, ids) => void (await boss.cancel(queue, ids, { db })),
     async invalidate(contract, params) {
       await enqueue(INVALIDATE, { contract: contract.name, params });
       stale.push({ contract, params });

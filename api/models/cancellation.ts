@@ -5,7 +5,7 @@
 import type { Queryable, Transaction } from '../database.ts';
 import { HAND_OVER } from '../jobs/queues.ts';
 import { createEventId, recordEvents } from './event.ts';
-import { handOverJobId, noteHandedOver } from './hand-over.ts';
+import { handOverJobIds, noteHandedOver } from './hand-over.ts';
 import { listRecipients, type Recipient } from './message.ts';
 import { endReview, SPAM } from './spam-review.ts';
 import type { State } from './state.ts';
@@ -28,11 +28,12 @@ export async function lockHandOver(tx: Queryable, messageId: number): Promise<Ha
   const { rows } = await tx.query<{ state: string; wasTried: boolean }>(
     `select state, started_on is not null as "wasTried"
        from pgboss.job
-      where name = $1 and id = $2
+      where name = $1 and id = any($2)
+      order by id
         for update`,
-    [HAND_OVER, handOverJobId(messageId)],
+    [HAND_OVER, handOverJobIds(messageId)],
   );
-  const [job] = rows;
+  const job = rows.at(-1);
   if (job?.state === 'active') return { state: 'running' };
   if (job?.state === 'created' || job?.state === 'retry') {
     return { state: 'waiting', wasTried: job.wasTried };
@@ -42,7 +43,7 @@ export async function lockHandOver(tx: Queryable, messageId: number): Promise<Ha
 
 /** The recipients that have not ended are cancelled, and nothing is handed over any more. */
 export async function cancelBeforeHandOver(tx: Transaction, messageId: number): Promise<void> {
-  await tx.cancelJob(HAND_OVER, handOverJobId(messageId));
+  await tx.cancelJobs(HAND_OVER, handOverJobIds(messageId));
   await cancelRecipients(tx, messageId, ({ state }) => !hasEnded(state));
 }
 
@@ -56,7 +57,7 @@ export async function cancelSandbox(tx: Transaction, messageId: number): Promise
 
 /** The mta turned out to have it. */
 export async function concludeHandOver(tx: Transaction, messageId: number): Promise<void> {
-  await tx.cancelJob(HAND_OVER, handOverJobId(messageId));
+  await tx.cancelJobs(HAND_OVER, handOverJobIds(messageId));
   await noteHandedOver(tx, messageId, []);
 }
 

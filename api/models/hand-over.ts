@@ -5,9 +5,17 @@ import { createEventId, type NewEvent, recordEvents } from './event.ts';
 import type { SpamFinding, SpamReview } from './spam-review.ts';
 import type { Stream } from './stream.ts';
 
-/** Of the job of pg-boss that hands the message over: by it the job is found again. UUID version 8 (RFC 9562 5.8) */
-export function handOverJobId(messageId: number): string {
-  return `00000000-0000-8000-8000-${messageId.toString(16).padStart(12, '0')}`;
+/**
+ * Of the job of pg-boss that hands the message over: by it the job is found again. A released message has another job,
+ * for that of its refusal may not have ended yet. UUID version 8 (RFC 9562 5.8)
+ */
+export function handOverJobId(messageId: number, run: 'first' | 'released' = 'first'): string {
+  return `00000000-0000-800${run === 'first' ? 0 : 1}-8000-${messageId.toString(16).padStart(12, '0')}`;
+}
+
+/** All that the message may have, the current one last. */
+export function handOverJobIds(messageId: number): string[] {
+  return [handOverJobId(messageId), handOverJobId(messageId, 'released')];
 }
 
 export interface Consignment {

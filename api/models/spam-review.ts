@@ -100,14 +100,20 @@ export async function releaseHeld(tx: Transaction, messageId: number): Promise<D
     [messageId, SPAM],
   );
   await tx.query(`update messages set state = 'queued', updated_at = now() where id = $1`, [messageId]);
-  const id = createEventId('released', messageId, '');
   const data = { response: 'Released after review', category: SPAM };
   const occurredAt = new Date().toISOString();
-  await recordEvents(tx, [{ id, messageId, recipient: null, type: 'released', occurredAt, data }]);
-  // The job of the hand-over that ended with the refusal has this id.
-  await tx.query('delete from pgboss.job where name = $1 and id = $2', [HAND_OVER, handOverJobId(messageId)]);
-  const priority = jobPriorityOf(held.stream);
-  await tx.enqueue(HAND_OVER, { messageId }, { id: handOverJobId(messageId), priority });
+  await recordEvents(tx, [
+    {
+      id: createEventId('released', messageId, ''),
+      messageId,
+      recipient: null,
+      type: 'released',
+      occurredAt,
+      data,
+    },
+  ]);
+  const id = handOverJobId(messageId, 'released');
+  await tx.enqueue(HAND_OVER, { messageId }, { id, priority: jobPriorityOf(held.stream) });
   await tx.enqueue(LEARN_SPAM, { messageId, kind: 'ham' });
   return held;
 }
