@@ -256,6 +256,24 @@ export const settingsSchema = Type.Object(
       graceSeconds: positive(600, 'How long it is throttled at least before it is suspended'),
     }),
 
+    tlsPolicy: section({
+      mtaSts: Type.Boolean({
+        default: true,
+        description: 'Whether the policies of recipients (RFC 8461) are asked for and kept to',
+      }),
+      policyPort: port(443, 'Where the hosts of policies are asked'),
+      caFile: Type.String({
+        default: '',
+        description: 'PEM of authorities to trust beside those that Node brings: of MX and policy hosts',
+      }),
+      memory: Type.Enum(['off', 'flag', 'defer'], {
+        default: 'flag',
+        description:
+          'What happens when a domain that had TLS has none: nothing, a line in the log, or the mail waits',
+      }),
+      memoryDays: positive(30, 'How long it is remembered that a domain had TLS'),
+    }),
+
     gateway: section({
       host: Type.String({ default: '127.0.0.1', description: 'Address of the three submission listeners' }),
       starttlsPort: port(1587, 'Submission with STARTTLS, 587 in production'),

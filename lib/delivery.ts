@@ -22,6 +22,8 @@ export interface MessageIdentity {
   hasUnsubscribeLink?: boolean;
   /** Milliseconds since the epoch, when the worker last read the block list for its recipients. */
   listsReadAt?: number;
+  /** It leaves over TLS with a certificate that holds, or not at all (plugins/tls-policy). */
+  requiresTls?: boolean;
   /** Undefined: it is not to be checked for spam. */
   spamThresholds?: SpamThresholds;
 }

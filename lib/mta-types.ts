@@ -38,6 +38,12 @@ export interface Delivery {
   postern: MessageIdentity;
   claim: Claim;
   attempt?: AttemptFacts;
+  /** Of the recipient, A-labels */
+  domain: string;
+  /** Hosts in place of the domain's MX */
+  mx?: { exchange: string; priority: number }[];
+  /** Set by plugins/tls-policy: connections are shared among equals (mta/queue/connection-key.ts). */
+  tlsTerms?: 'opportunistic' | 'verified';
   localAddress?: string;
   mxHostname?: string;
   skipBounce?: boolean;

@@ -16,6 +16,7 @@ export const plugins = {
   'return-path': ['sender'],
   status: ['main', 'sender'],
   suppression: ['sender'],
+  'tls-policy': ['sender'],
   unsubscribe: ['sender'],
   dkim: ['sender'],
 } as const;

@@ -30,6 +30,7 @@ const FIELDS = [
   'lists-read-at',
   'unsubscribe',
   'spam-thresholds',
+  'tls',
 ];
 /** RFC 5321 6.3: at least 100. */
 const MAX_HOPS = 100;
@@ -84,6 +85,7 @@ export function takeIdentity(headers: Headers): MessageIdentity | undefined {
   const listsReadAt = readInteger(headers.getFirst('x-postern-lists-read-at'));
   const hasUnsubscribeLink = headers.getFirst('x-postern-unsubscribe').trim() === 'yes';
   const spamThresholds = parseThresholds(headers.getFirst('x-postern-spam-thresholds'));
+  const requiresTls = headers.getFirst('x-postern-tls').trim() === 'required';
   for (const name of FIELDS) headers.remove(`x-postern-${name}`);
   if (messageId === undefined || organizationId === undefined || domain === undefined) return undefined;
   return {
@@ -96,6 +98,7 @@ export function takeIdentity(headers: Headers): MessageIdentity | undefined {
     ...(listsReadAt !== undefined && { listsReadAt }),
     ...(hasUnsubscribeLink && { hasUnsubscribeLink }),
     ...(spamThresholds && { spamThresholds }),
+    ...(requiresTls && { requiresTls }),
   };
 }
 

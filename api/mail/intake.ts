@@ -104,6 +104,7 @@ function address({
   content,
   listsReadAt,
   spamThresholds,
+  requiresTls,
 }: Addressed): Buffer {
   const head = [
     `X-Postern-Message: ${messageId}`,
@@ -113,6 +114,7 @@ function address({
     `X-Postern-Tags: ${Buffer.from(JSON.stringify(tags)).toString('base64')}`,
     `X-Postern-Stream: ${stream}`,
     `X-Postern-Unsubscribe: ${hasUnsubscribeLink ? 'yes' : 'no'}`,
+    `X-Postern-Tls: ${requiresTls ? 'required' : ''}`,
     `X-Postern-Lists-Read-At: ${listsReadAt ?? ''}`,
     `X-Postern-Spam-Thresholds: ${spamThresholds ? formatThresholds(spamThresholds) : ''}`,
     '',

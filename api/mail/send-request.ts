@@ -32,6 +32,8 @@ export interface SendRequest {
   metadata: Metadata;
   /** Each recipient gets a link of its own to unsubscribe. */
   hasUnsubscribeLink: boolean;
+  /** It leaves over TLS with a certificate that holds, or not at all. */
+  requiresTls: boolean;
   /** Null: at once */
   sendAt: Date | null;
 }
@@ -116,6 +118,7 @@ function readFields(
     headers: readCustomHeaders(reader),
     metadata: readMetadata(reader),
     sendAt: readSendAt(reader),
+    requiresTls: readTls(reader),
   };
   return { ...request, hasUnsubscribeLink: readUnsubscribe(reader, request, offersUnsubscribe) };
 }
@@ -146,6 +149,14 @@ function readStream(reader: FieldReader): Stream {
   if (isStream(value)) return value;
   reader.refuseField('stream', 'is not transactional or bulk');
   return DEFAULT_STREAM;
+}
+
+function readTls(reader: FieldReader): boolean {
+  const value = reader.value('tls') ?? 'opportunistic';
+  if (value !== 'required' && value !== 'opportunistic') {
+    reader.refuseField('tls', 'is not required or opportunistic');
+  }
+  return value === 'required';
 }
 
 function readUnsubscribe(

@@ -56,7 +56,7 @@ export async function prepareMessage(
   if (!read.ok) return read;
   const { content, messageId } = await composeMessage(read.request);
   if (content.length > options.limits.maxMessageBytes) return { ok: false, refusal: TOO_LARGE };
-  const { from, subject, tags, stream, metadata, hasUnsubscribeLink, sendAt } = read.request;
+  const { from, subject, tags, stream, metadata, hasUnsubscribeLink, requiresTls, sendAt } = read.request;
   const message = {
     credential,
     source: 'http',
@@ -69,6 +69,7 @@ export async function prepareMessage(
     stream,
     metadata,
     hasUnsubscribeLink,
+    requiresTls,
     sendAt,
     content,
     recipients: listRecipients(read.request),

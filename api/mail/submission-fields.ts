@@ -12,11 +12,12 @@ const FAMILY = 'x-postern-';
 const STREAM = 'X-Postern-Stream';
 const METADATA = 'X-Postern-Metadata';
 const UNSUBSCRIBE = 'X-Postern-Unsubscribe';
+const TLS = 'X-Postern-TLS';
 /** What a sender of SMTP may say by itself, in either spelling (contract-fields.ts). */
 const OWN_LINKS = new Set(['list-unsubscribe', 'list-unsubscribe-post', 'x-list-unsubscribe']);
 
 export type SubmissionFieldsResult =
-  | { ok: true; stream: Stream; metadata: Metadata; hasUnsubscribeLink: boolean }
+  | { ok: true; stream: Stream; metadata: Metadata; hasUnsubscribeLink: boolean; requiresTls: boolean }
   | { ok: false; problem: string };
 
 /** A field that cannot be read is a refusal: mail must not go out in another stream than was asked for. */
@@ -24,7 +25,7 @@ export async function readSubmissionFields(
   fields: readonly HeaderField[],
   offersUnsubscribe: boolean,
 ): Promise<SubmissionFieldsResult> {
-  for (const name of [STREAM, METADATA, UNSUBSCRIBE]) {
+  for (const name of [STREAM, METADATA, UNSUBSCRIBE, TLS]) {
     if (fields.filter((field) => field.name === name.toLowerCase()).length > 1)
       return refuse(`${name} is given twice`);
   }
@@ -35,6 +36,8 @@ export async function readSubmissionFields(
   if (!parsed.ok) return refuse(`${METADATA}: ${parsed.field} ${parsed.problem}`);
   const answer = (await readText(fields, UNSUBSCRIBE))?.toLowerCase() || undefined;
   if (answer && answer !== 'yes' && answer !== 'no') return refuse(`${UNSUBSCRIBE} is not yes or no`);
+  const tls = (await readText(fields, TLS))?.toLowerCase() || 'opportunistic';
+  if (tls !== 'required' && tls !== 'opportunistic') return refuse(`${TLS} is not required or opportunistic`);
   const decision = decideLink({
     asked: answer === undefined ? undefined : answer === 'yes',
     stream,
@@ -42,7 +45,13 @@ export async function readSubmissionFields(
     isOffered: offersUnsubscribe,
   });
   if (!decision.ok) return refuse(`${UNSUBSCRIBE} ${decision.problem}`);
-  return { ok: true, stream, metadata: parsed.metadata, hasUnsubscribeLink: decision.hasLink };
+  return {
+    ok: true,
+    stream,
+    metadata: parsed.metadata,
+    hasUnsubscribeLink: decision.hasLink,
+    requiresTls: tls === 'required',
+  };
 }
 
 /** The message without any field of the family; all other bytes stay. */

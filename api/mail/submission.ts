@@ -66,9 +66,9 @@ export async function readSubmission(
   }
   const extras = await readSubmissionFields(fields, offersUnsubscribe);
   if (!extras.ok) return refuse('message_invalid', `The header is not valid: ${extras.problem}`);
-  const { stream, metadata, hasUnsubscribeLink } = extras;
+  const { ok: _, ...terms } = extras;
   const message = await createMessage(submission, credential, raw, fields, recipients);
-  return { ok: true, message: { ...message, stream, metadata, hasUnsubscribeLink, sendAt: null } };
+  return { ok: true, message: { ...message, ...terms, sendAt: null } };
 }
 
 async function createMessage(

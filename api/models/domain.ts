@@ -20,6 +20,8 @@ export interface Domain {
   returnPathVerifiedAt: Date | null;
   /** The raw 32 bytes in base64; null for a domain from before there were webhooks, until it has one */
   webhookPublicKey: string | null;
+  /** All its mail leaves over TLS with a certificate that holds, or not at all. */
+  requiresTls: boolean;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -46,6 +48,7 @@ const selectDomain = `
          (select public_key from webhook_keys
            where domain_id = domain.id and (retires_at is null or retires_at > now())
            order by id limit 1)         as "webhookPublicKey",
+         domain.requires_tls            as "requiresTls",
          domain.created_at              as "createdAt",
          domain.updated_at              as "updatedAt"
     from domains domain
@@ -133,14 +136,21 @@ export type UpdateDomainResult =
   | { ok: true; domain: Domain }
   | { ok: false; reason: 'not_found' | 'taken' | 'under_way' };
 
+export interface DomainChanges {
+  name?: string | undefined;
+  label?: string | undefined;
+  /** For messages that are handed to the mta from the commit on. */
+  requiresTls?: boolean | undefined;
+}
+
 /**
- * Changes the label, and the name. A domain with another name is another domain to the world: it has to be verified
+ * Changes the label, what is asked of TLS, and the name. A domain with another name is another domain to the world: it has to be verified
  * again, and it does not leave mail behind that nothing could sign.
  */
 export async function updateDomain(
   tx: Transaction,
   ids: { id: number; organizationId: number },
-  { name, label }: { name?: string | undefined; label?: string | undefined },
+  { name, label, requiresTls }: DomainChanges,
   masterKey: string,
 ): Promise<UpdateDomainResult> {
   // Accepting a message locks the row too, by its foreign key.
@@ -156,6 +166,12 @@ export async function updateDomain(
   }
   if (label !== undefined) {
     await tx.query('update domains set label = $2, updated_at = now() where id = $1', [ids.id, label]);
+  }
+  if (requiresTls !== undefined) {
+    await tx.query('update domains set requires_tls = $2, updated_at = now() where id = $1', [
+      ids.id,
+      requiresTls,
+    ]);
   }
   const updated = await findDomain(tx, ids);
   return updated ? { ok: true, domain: updated } : { ok: false, reason: 'not_found' };

@@ -28,6 +28,8 @@ export interface Consignment {
   stream: Stream;
   tags: string[];
   hasUnsubscribeLink: boolean;
+  /** Of the message, its domain or its organization */
+  requiresTls: boolean;
   /** Never to be handed over: its outcome is played (models/sandbox.ts). */
   isSandbox: boolean;
   content: Buffer;
@@ -57,6 +59,7 @@ export async function findConsignment(db: Queryable, messageId: number): Promise
             message.stream          as stream,
             message.tags            as tags,
             message.has_unsubscribe_link as "hasUnsubscribeLink",
+            message.requires_tls or domain.requires_tls or organization.requires_tls as "requiresTls",
             message.is_sandbox      as "isSandbox",
             message.spam_review     as "spamReview",
             json_build_object('mark', organization.spam_mark_score, 'hold', organization.spam_hold_score,

@@ -26,6 +26,8 @@ export interface NewMessage {
   metadata: Record<string, string>;
   /** Each recipient gets a link of its own to unsubscribe. */
   hasUnsubscribeLink: boolean;
+  /** It leaves over TLS with a certificate that holds, or not at all. */
+  requiresTls?: boolean;
   /** Null: at once */
   sendAt: Date | null;
   content: Buffer;
@@ -171,9 +173,9 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
      ), message as (
        insert into messages (id, organization_id, domain_id, token_id, source, envelope_from, from_header, subject,
                              message_id, tags, size_bytes, stream, metadata, send_at,
-                             has_unsubscribe_link, is_sandbox)
+                             has_unsubscribe_link, is_sandbox, requires_tls)
        overriding system value
-            select id, $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $16, $17, $19, $20, $21 from reserved
+            select id, $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $16, $17, $19, $20, $21, $22 from reserved
          returning id
      ), source as (
        insert into message_sources (message_id, content)
@@ -214,6 +216,7 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
       message.sendAt,
       message.hasUnsubscribeLink,
       message.credential.isSandbox ?? false,
+      message.requiresTls ?? false,
     ],
   });
   return rows[0]?.id;

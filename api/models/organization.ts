@@ -13,6 +13,8 @@ export interface OrganizationTerms {
   spamMarkScore: number | null;
   spamHoldScore: number | null;
   spamRefuseScore: number | null;
+  /** All its mail leaves over TLS with a certificate that holds, or not at all. */
+  requiresTls: boolean;
   /** Address that is told of what happens to the organization */
   contact: string | null;
 }
@@ -53,6 +55,7 @@ const columns = `
   spam_mark_score     as "spamMarkScore",
   spam_hold_score     as "spamHoldScore",
   spam_refuse_score   as "spamRefuseScore",
+  requires_tls        as "requiresTls",
   created_at          as "createdAt"`;
 
 /** @param name 1 to 200 characters */
@@ -98,7 +101,7 @@ export async function updateOrganization(
   changes: OrganizationChanges,
 ): Promise<Organization | undefined> {
   const { name, retentionDays, maxDomains, messagesPerMinute } = changes;
-  const { spamMarkScore, spamHoldScore, spamRefuseScore, contact } = changes;
+  const { spamMarkScore, spamHoldScore, spamRefuseScore, contact, requiresTls } = changes;
   const { rows } = await tx.query<Organization>(
     `update organizations
         set name                = coalesce($2, name),
@@ -108,7 +111,8 @@ export async function updateOrganization(
             spam_mark_score     = case when $8::boolean then $9 else spam_mark_score end,
             spam_hold_score     = case when $10::boolean then $11 else spam_hold_score end,
             spam_refuse_score   = case when $12::boolean then $13 else spam_refuse_score end,
-            contact             = case when $14::boolean then $15 else contact end
+            contact             = case when $14::boolean then $15 else contact end,
+            requires_tls        = coalesce($16, requires_tls)
       where id = $1
   returning ${columns}`,
     [
@@ -119,6 +123,7 @@ export async function updateOrganization(
       ...[spamHoldScore !== undefined, spamHoldScore ?? null],
       ...[spamRefuseScore !== undefined, spamRefuseScore ?? null],
       ...[contact !== undefined, contact ?? null],
+      requiresTls ?? null,
     ],
   );
   if (messagesPerMinute !== undefined) await forgetCredentials(tx, id);

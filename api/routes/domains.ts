@@ -61,14 +61,20 @@ export function domainRoutes({ store, settings }: Context): FastifyPluginAsyncTy
     });
 
     app.patch('/domains/:id', { schema: updateDomainSchema }, async (request, reply) => {
-      const { url, name: label } = request.body.domain;
+      const { url, name: label, tls } = request.body.domain;
       const name = url === undefined ? undefined : normalizeDomain(url);
       if (url !== undefined && name === undefined) return reply.code(422).send(INVALID_URL);
       const ids = { id: readId(request.params.id), organizationId: organizationIdOf(request) };
       const result: UpdateDomainResult = await change(
         store,
         request,
-        (tx) => updateDomain(tx, ids, { name, label }, settings.secrets.key),
+        (tx) =>
+          updateDomain(
+            tx,
+            ids,
+            { name, label, requiresTls: tls && tls === 'required' },
+            settings.secrets.key,
+          ),
         (updated) => (updated.ok ? describe('changed', updated.domain) : undefined),
       );
       if (result.ok) return toDomain(result.domain);
@@ -99,13 +105,13 @@ export function domainRoutes({ store, settings }: Context): FastifyPluginAsyncTy
   };
 }
 
-function describe(action: 'created' | 'changed', { id, organizationId, name, label }: Domain) {
+function describe(action: 'created' | 'changed', { id, organizationId, name, label, requiresTls }: Domain) {
   return {
     organizationId,
     action: `domain.${action}`,
     subject: name,
     subjectId: id,
-    details: { name, label },
+    details: { name, label, ...(requiresTls && { tls: 'required' }) },
   };
 }
 
@@ -118,6 +124,7 @@ function toDomain(domain: Domain): DomainBody {
     dkim_string: domain.dkimRecord,
     dkim_verified: domain.dkimVerifiedAt !== null,
     advanced_verified: domain.returnPathVerifiedAt !== null,
+    tls: domain.requiresTls ? 'required' : 'opportunistic',
     webhook_public_key: domain.webhookPublicKey,
     created_at: domain.createdAt.toISOString(),
     modified_at: domain.updatedAt.toISOString(),

@@ -11,6 +11,7 @@ export function readChanges(body: OrganizationChangesBody): OrganizationChanges 
     spamMarkScore: body.spam_mark_score,
     spamHoldScore: body.spam_hold_score,
     spamRefuseScore: body.spam_refuse_score,
+    requiresTls: body.tls_required,
     contact: body.contact,
   };
 }
@@ -30,6 +31,7 @@ export function toOrganization(organization: Organization): OrganizationBody {
     spam_mark_score: organization.spamMarkScore,
     spam_hold_score: organization.spamHoldScore,
     spam_refuse_score: organization.spamRefuseScore,
+    tls_required: organization.requiresTls,
     contact: organization.contact,
     created_at: organization.createdAt.toISOString(),
   };

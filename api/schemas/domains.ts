@@ -2,7 +2,11 @@ import Type, { type Static } from 'typebox';
 import { dkimAlgorithms } from '../../lib/rpc/contracts/dkim-keys.ts';
 import { errorSchema, managementFailures as failures, moment, nullable, singleLine } from './replies.ts';
 
-/** As the contract has it (1.5). */
+const tls = Type.Enum(['opportunistic', 'required'], {
+  description: 'required: all its mail leaves over TLS with a certificate that holds, or not at all',
+});
+
+/** As the contract has it (1.5), with tls. */
 const domainSchema = Type.Object({
   id: Type.Integer(),
   name: Type.String(),
@@ -11,6 +15,7 @@ const domainSchema = Type.Object({
   dkim_string: Type.String(),
   dkim_verified: Type.Boolean(),
   advanced_verified: Type.Boolean(),
+  tls,
   webhook_public_key: Type.Union([Type.String(), Type.Null()]),
   created_at: moment,
   modified_at: moment,
@@ -68,7 +73,7 @@ export const createDomainSchema = {
 
 export const updateDomainSchema = {
   params: domainParams,
-  body: Type.Object({ domain: Type.Object({ url: Type.Optional(url), name }) }),
+  body: Type.Object({ domain: Type.Object({ url: Type.Optional(url), name, tls: Type.Optional(tls) }) }),
   response: { 200: domainSchema, ...failures },
 };
 

@@ -18,6 +18,7 @@ const terms = {
   spam_mark_score: scoreOrNull('null: spam.markScore of the settings'),
   spam_hold_score: scoreOrNull('null: spam.holdScore of the settings'),
   spam_refuse_score: scoreOrNull('null: spam.refuseScore of the settings'),
+  tls_required: Type.Boolean({ description: 'All its mail leaves over TLS with a certificate that holds' }),
   contact: Type.Unsafe<string | null>({
     type: ['string', 'null'],
     maxLength: 320,

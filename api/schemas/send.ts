@@ -34,6 +34,12 @@ export const sendBodySchema = Type.Object({
   send_at: Type.Optional(
     Type.String({ format: 'date-time', description: 'At most 30 days ahead; at once where it has passed' }),
   ),
+  tls: Type.Optional(
+    Type.Enum(['opportunistic', 'required'], {
+      default: 'opportunistic',
+      description: 'required: over TLS with a certificate that holds, or not at all',
+    }),
+  ),
   unsubscribe: Type.Optional(
     Type.Boolean({ description: 'A one-click link for each recipient; where nothing is said, in bulk' }),
   ),

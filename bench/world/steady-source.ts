@@ -50,6 +50,7 @@ export function startSteadySource(settings: Settings, messagesPerSecond: number)
       content: composeMessage(number, recipient, BODY_BYTES),
       dueAt: new Date(),
       hasUnsubscribeLink: false,
+      requiresTls: false,
       tags: [],
       stream: 'transactional',
     };

@@ -26,6 +26,7 @@ export interface ConnectionTerms {
   mxSecure?: boolean;
   useLMTP?: boolean;
   skipSTS?: boolean;
+  tlsTerms?: string;
 }
 
 /** A digest, as there are credentials in it. */
@@ -36,7 +37,7 @@ export function connectionKeyOf(delivery: ConnectionTerms, zone: ConnectionSetti
     ...[local?.address ?? null, local?.name ?? null],
     ...[zone.host ?? delivery.domain, delivery.mx ?? null, delivery.mxPort ?? zone.port ?? SMTP_PORT],
     ...[delivery.mxSecure ?? zone.secure ?? false, zone.ignoreTLS ?? false, delivery.skipSTS ?? false],
-    ...[delivery.useLMTP ?? false, delivery.mxAuth ?? null],
+    ...[delivery.useLMTP ?? false, delivery.mxAuth ?? null, delivery.tlsTerms ?? null],
   ];
   return hash('sha256', JSON.stringify(terms), 'base64');
 }

@@ -33,7 +33,9 @@ describe('Domains API (contract 1.5)', () => {
   it('POST /domains: 201 and the domain', async () => {
     const url = newName();
     const domain = await createDomain(url);
-    const { id, dkim_selector, dkim_string, webhook_public_key, created_at, modified_at, ...rest } = domain;
+    const { id, dkim_selector, dkim_string, webhook_public_key, tls, created_at, modified_at, ...rest } =
+      domain;
+    assert.equal(tls, 'opportunistic');
     assert.deepEqual(rest, { name: 'Production', url, dkim_verified: false, advanced_verified: false });
     assert.ok(Number.isInteger(id));
     assert.match(dkim_selector, /^[a-z0-9]+$/);

@@ -45,6 +45,7 @@ describe('domains and their tokens', () => {
       dkim_selector: 'postern',
       dkim_verified: false,
       advanced_verified: false,
+      tls: 'opportunistic',
     });
     assert.match(dkim_string, /^v=DKIM1; h=sha256; p=/);
     assert.equal(Buffer.from(webhook_public_key, 'base64').length, 32);

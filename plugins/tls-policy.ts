@@ -1,0 +1,205 @@
+/**
+ * tls-policy: under which terms a delivery may leave. By default TLS is taken where it is offered, whatever the
+ * certificate says, and mail goes without it where it is not (RFC 3207). Stricter terms come from two sides:
+ *
+ * - the sender: TLS is required of a message, a domain or an organization; the certificate has to hold for the MX's name;
+ * - the recipient's domain: MTA-STS (RFC 8461). `enforce`: only hosts of the policy, TLS 1.2, a certificate that holds;
+ *   `testing`: what would have failed is logged and counted, and the mail is delivered.
+ *
+ * What does not meet its terms is put off with 4.7.x and expires with the message: it never leaves in plaintext. Domains
+ * that were seen with TLS are remembered; one that comes without is logged, or put off (tlsPolicy.memory).
+ *
+ * Trusts: the DNS for "there is no policy", as RFC 8461 does; a policy that was fetched holds for its max_age.
+ * Settings: tlsPolicy.*, mta.nameservers, redis.url.
+ */
+
+import { Resolver } from 'node:dns/promises';
+import { readFileSync } from 'node:fs';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import type { Settings } from '../config/schema.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Connection, Delivery, Plugin } from '../lib/mta-types.ts';
+import { guard, HookRefusal, pluginContext } from '../lib/plugin.ts';
+import { openTlsMemory, type TlsMemory } from '../lib/tls/memory.ts';
+import { fetchStsPolicy } from '../lib/tls/sts-fetch.ts';
+import { createStsFinder, type StsFinding } from '../lib/tls/sts-finder.ts';
+import { allowsMx, type StsPolicy } from '../lib/tls/sts-policy.ts';
+
+export const title = 'tls-policy';
+
+export const replies = {
+  noTls: { code: 451, enhanced: '4.7.4', text: 'TLS is required, and the server of the recipient has none' },
+  badCertificate: {
+    code: 451,
+    enhanced: '4.7.5',
+    text: 'TLS is required, and the certificate does not hold',
+  },
+  oldTls: {
+    code: 451,
+    enhanced: '4.7.5',
+    text: 'TLS 1.2 is required, and the server of the recipient is older',
+  },
+  foreignMx: { code: 451, enhanced: '4.7.5', text: 'No MX host of the domain is in its MTA-STS policy' },
+  tlsGone: {
+    code: 451,
+    enhanced: '4.7.4',
+    text: 'The server of the recipient had TLS before, and has none now',
+  },
+} as const;
+
+const DNS_TIMEOUT_MS = 2_000;
+const DAY_SECONDS = 86_400;
+const NO_RECORD = new Set(['ENOTFOUND', 'ENODATA']);
+const MODERN = new Set(['TLSv1.2', 'TLSv1.3']);
+
+export type Violation = 'noTls' | 'badCertificate' | 'oldTls' | 'foreignMx';
+
+export interface TlsTerms {
+  /** By the sender */
+  isRequired: boolean;
+  /** Of the recipient's domain */
+  policy?: StsPolicy | undefined;
+}
+
+export interface TlsFacts {
+  /** Lower case */
+  mx: string;
+  /** `TLSv1.3`; null: none */
+  version: string | null;
+  isAuthorized: boolean;
+}
+
+export async function init(plugin: Plugin): Promise<void> {
+  const { settings, log } = pluginContext();
+  trustOwnCertificates(settings.tlsPolicy.caFile);
+  const policy = createTlsPolicy(settings, log);
+  plugin.addHook('sender:fetch', guard('sender:fetch', log, policy.choose));
+  plugin.addHook('sender:headers', guard('sender:headers', log, policy.check));
+}
+
+/** Beside those that Node brings */
+function trustOwnCertificates(file: string): void {
+  if (file) setDefaultCACertificates([...getCACertificates('default'), readFileSync(file, 'utf8')]);
+}
+
+export interface TlsPolicyParts {
+  findSts: (domain: string) => Promise<StsFinding>;
+  resolveMx: (domain: string) => Promise<{ exchange: string; priority: number }[]>;
+  memory: TlsMemory;
+}
+
+function createTlsPolicy(settings: Settings, log: Logger) {
+  const { tlsPolicy, mta, sandbox, environment, redis } = settings;
+  const isProduction = environment === 'production';
+  const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: 2 });
+  const servers = isProduction ? mta.nameservers : [`${sandbox.host}:${sandbox.dnsPort}`];
+  if (servers.length > 0) resolver.setServers(servers);
+  const memory = openTlsMemory(redis.url, (error) => log.debug({ err: error }, 'tls.memory_failed'));
+  const fetchOptions = {
+    port: tlsPolicy.policyPort,
+    allowsPrivate: !isProduction,
+    resolve: (host: string) => resolver.resolve4(host).catch(() => []),
+  };
+  const findSts = createStsFinder({
+    lookUp: (name) => lookUpText(resolver, name),
+    fetch: (domain) => fetchStsPolicy(domain, fetchOptions),
+    memory,
+  });
+  const resolveMx = (domain: string) => resolver.resolveMx(domain).catch(() => []);
+  return createTlsHooks({ findSts, resolveMx, memory }, tlsPolicy, log);
+}
+
+async function lookUpText(resolver: Resolver, name: string): Promise<string[] | undefined> {
+  try {
+    return (await resolver.resolveTxt(name)).map((strings) => strings.join(''));
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    return NO_RECORD.has(code) ? [] : undefined;
+  }
+}
+
+/** `choose`: the terms, before the connection. `check`: whether the connection meets them, before the message. */
+export function createTlsHooks(
+  { findSts, resolveMx, memory }: TlsPolicyParts,
+  settings: Settings['tlsPolicy'],
+  log: Pick<Logger, 'warn'>,
+) {
+  const termsOf = new WeakMap<Delivery, TlsTerms>();
+
+  async function choose(delivery: Delivery): Promise<void> {
+    const isRequired = delivery.postern.requiresTls === true;
+    const { policy, failure } = settings.mtaSts ? await findSts(delivery.domain) : {};
+    if (failure) log.warn({ domain: delivery.domain, reason: failure }, 'tls.policy_not_fetched');
+    termsOf.set(delivery, { isRequired, policy });
+    // Who is strict does not take a connection that somebody else opened with less.
+    delivery.tlsTerms = isRequired || policy?.mode === 'enforce' ? 'verified' : 'opportunistic';
+    if (policy?.mode === 'enforce') delivery.mx = await chooseHosts(delivery.domain, policy);
+  }
+
+  /** An MX host that the policy does not name is passed over (RFC 8461 5). */
+  async function chooseHosts(domain: string, policy: StsPolicy) {
+    const hosts = await resolveMx(domain);
+    const allowed = hosts.filter(({ exchange }) => allowsMx(policy, exchange.toLowerCase()));
+    if (allowed.length === 0) throw new HookRefusal(replies.foreignMx);
+    return allowed.toSorted((a, b) => a.priority - b.priority);
+  }
+
+  async function check(delivery: Delivery, connection: Connection): Promise<void> {
+    const { domain, claim } = delivery;
+    const facts = readFacts(delivery, connection);
+    const terms = termsOf.get(delivery) ?? { isRequired: delivery.postern.requiresTls === true };
+    const violation = findViolation(terms, facts);
+    if (violation) throw new HookRefusal(replies[violation]);
+    if (terms.policy?.mode === 'testing') {
+      const failure = findViolation(
+        { isRequired: false, policy: { ...terms.policy, mode: 'enforce' } },
+        facts,
+      );
+      if (failure)
+        log.warn({ domain, mx: facts.mx, failure, attempt: claim.attempt }, 'tls.policy_testing_failed');
+    }
+    await compareWithPast(domain, facts);
+  }
+
+  async function compareWithPast(domain: string, { mx, version }: TlsFacts): Promise<void> {
+    if (settings.memory === 'off') return;
+    const key = `postern:tls:seen:${domain}`;
+    if (version !== null) return remember(key, version);
+    const before = await memory.get(key);
+    if (before === undefined) return;
+    log.warn({ domain, mx, before }, 'tls.gone');
+    if (settings.memory === 'defer') throw new HookRefusal(replies.tlsGone);
+  }
+
+  const remembered = new Map<string, number>();
+  /** Once a day and process is enough. */
+  async function remember(key: string, version: string): Promise<void> {
+    const now = Date.now();
+    if ((remembered.get(key) ?? 0) > now - DAY_SECONDS * 1_000) return;
+    if (remembered.size >= MAX_NOTED) remembered.clear();
+    remembered.set(key, now);
+    await memory.set(key, version, settings.memoryDays * DAY_SECONDS);
+  }
+
+  return { choose, check };
+}
+
+const MAX_NOTED = 100_000;
+
+/** Undefined: the connection meets the terms. */
+export function findViolation({ isRequired, policy }: TlsTerms, facts: TlsFacts): Violation | undefined {
+  const isEnforced = policy?.mode === 'enforce';
+  if (!isRequired && !isEnforced) return undefined;
+  if (isEnforced && !allowsMx(policy, facts.mx)) return 'foreignMx';
+  if (facts.version === null) return 'noTls';
+  if (!MODERN.has(facts.version)) return 'oldTls';
+  return facts.isAuthorized ? undefined : 'badCertificate';
+}
+
+function readFacts(delivery: Delivery, { options, secure, _socket: socket }: Connection): TlsFacts {
+  return {
+    mx: (options.servername || delivery.mxHostname || options.host || '').toLowerCase(),
+    version: (secure && socket?.getProtocol?.()) || null,
+    isAuthorized: socket?.authorized === true,
+  };
+}
