@@ -114,7 +114,7 @@ function address({
     `X-Postern-Tags: ${Buffer.from(JSON.stringify(tags)).toString('base64')}`,
     `X-Postern-Stream: ${stream}`,
     `X-Postern-Unsubscribe: ${hasUnsubscribeLink ? 'yes' : 'no'}`,
-    `X-Postern-Tls: ${requiresTls ? 'required' : ''}`,
+    ...(requiresTls ? ['X-Postern-Tls: required'] : []),
     `X-Postern-Lists-Read-At: ${listsReadAt ?? ''}`,
     `X-Postern-Spam-Thresholds: ${spamThresholds ? formatThresholds(spamThresholds) : ''}`,
     '',

@@ -37,6 +37,7 @@ describe('organizations', () => {
       suspension_reason: null,
       throttled_to: null,
       throttle_reason: null,
+      tls_required: false,
       retention_days: 7,
       max_domains: 2,
       messages_per_minute: null,
