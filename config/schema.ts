@@ -262,6 +262,11 @@ export const settingsSchema = Type.Object(
         description: 'Whether the policies of recipients (RFC 8461) are asked for and kept to',
       }),
       policyPort: port(443, 'Where the hosts of policies are asked'),
+      validatingNameserver: Type.String({
+        default: '',
+        description:
+          'host or host:port of a resolver that validates DNSSEC, best on this machine; TLSA records (DANE, RFC 7672) are asked of it; empty: no DANE',
+      }),
       caFile: Type.String({
         default: '',
         description: 'PEM of authorities to trust beside those that Node brings: of MX and policy hosts',

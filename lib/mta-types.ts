@@ -1,4 +1,5 @@
 /** The arguments of ZoneMTA's hooks as our plugins see them: the parts that they use. */
+import type { X509Certificate } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { AttemptFacts, Claim, EventOutbox, MessageIdentity } from './delivery.ts';
 
@@ -60,6 +61,7 @@ export interface Connection {
     getProtocol?(): string | null;
     getCipher?(): { name: string; standardName?: string };
     authorized?: boolean;
+    getPeerX509Certificate?(): X509Certificate | undefined;
     localAddress?: string;
   };
 }

@@ -4,26 +4,31 @@
  *
  * - the sender: TLS is required of a message, a domain or an organization; the certificate has to hold for the MX's name;
  * - the recipient's domain: MTA-STS (RFC 8461). `enforce`: only hosts of the policy, TLS 1.2, a certificate that holds;
- *   `testing`: what would have failed is logged and counted, and the mail is delivered.
+ *   `testing`: what would have failed is logged, and the mail is delivered; and DANE (RFC 7672), where a resolver that
+ *   validates is named: TLSA records decide instead of authorities and MTA-STS.
  *
  * What does not meet its terms is put off with 4.7.x and expires with the message: it never leaves in plaintext. Domains
  * that were seen with TLS are remembered; one that comes without is logged, or put off (tlsPolicy.memory).
  *
- * Trusts: the DNS for "there is no policy", as RFC 8461 does; a policy that was fetched holds for its max_age.
+ * Trusts: tlsPolicy.validatingNameserver for what DNSSEC protects; the DNS for "there is no policy", as RFC 8461 does; a policy that was fetched holds for its max_age.
  * Settings: tlsPolicy.*, mta.nameservers, redis.url.
  */
 
+import type { X509Certificate } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { LRUCache } from 'lru-cache';
 import type { Settings } from '../config/schema.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Connection, Delivery, Plugin } from '../lib/mta-types.ts';
 import { guard, HookRefusal, pluginContext } from '../lib/plugin.ts';
+import { findTlsa, matchesTlsa, type TlsaFinding } from '../lib/tls/dane.ts';
 import { openTlsMemory, type TlsMemory } from '../lib/tls/memory.ts';
 import { fetchStsPolicy } from '../lib/tls/sts-fetch.ts';
 import { createStsFinder, type StsFinding } from '../lib/tls/sts-finder.ts';
 import { allowsMx, type StsPolicy } from '../lib/tls/sts-policy.ts';
+import { createValidatedLookup } from '../lib/tls/validated-lookup.ts';
 
 export const title = 'tls-policy';
 
@@ -40,6 +45,8 @@ export const replies = {
     text: 'TLS 1.2 is required, and the server of the recipient is older',
   },
   foreignMx: { code: 451, enhanced: '4.7.5', text: 'No MX host of the domain is in its MTA-STS policy' },
+  noTlsa: { code: 451, enhanced: '4.7.5', text: 'The TLSA records of the MX host cannot be validated' },
+  tlsaMismatch: { code: 451, enhanced: '4.7.5', text: 'The certificate is not that of the TLSA records' },
   tlsGone: {
     code: 451,
     enhanced: '4.7.4',
@@ -52,7 +59,12 @@ const DAY_SECONDS = 86_400;
 const NO_RECORD = new Set(['ENOTFOUND', 'ENODATA']);
 const MODERN = new Set(['TLSv1.2', 'TLSv1.3']);
 
-export type Violation = 'noTls' | 'badCertificate' | 'oldTls' | 'foreignMx';
+/** No chain of a server is longer. */
+const MAX_CHAIN = 10;
+const TLSA_MS = 60_000;
+const MAX_TLSA = 10_000;
+
+export type Violation = 'noTls' | 'badCertificate' | 'oldTls' | 'foreignMx' | 'noTlsa' | 'tlsaMismatch';
 
 export interface TlsTerms {
   /** By the sender */
@@ -61,7 +73,12 @@ export interface TlsTerms {
   policy?: StsPolicy | undefined;
 }
 
+/** `unusable`: there are records, none of which can be used: TLS is a must, whatever the certificate (RFC 7672 2.2). */
+export type DaneResult = 'none' | 'unknown' | 'unusable' | 'matched' | 'mismatched';
+
 export interface TlsFacts {
+  /** Undefined: nobody looked. */
+  dane?: DaneResult | undefined;
   /** Lower case */
   mx: string;
   /** `TLSv1.3`; null: none */
@@ -86,6 +103,8 @@ export interface TlsPolicyParts {
   findSts: (domain: string) => Promise<StsFinding>;
   resolveMx: (domain: string) => Promise<{ exchange: string; priority: number }[]>;
   memory: TlsMemory;
+  /** Undefined: no resolver that validates. */
+  findTlsa?: ((domain: string, mx: string) => Promise<TlsaFinding>) | undefined;
 }
 
 function createTlsPolicy(settings: Settings, log: Logger) {
@@ -106,7 +125,28 @@ function createTlsPolicy(settings: Settings, log: Logger) {
     memory,
   });
   const resolveMx = (domain: string) => resolver.resolveMx(domain).catch(() => []);
-  return createTlsHooks({ findSts, resolveMx, memory }, tlsPolicy, log);
+  return createTlsHooks(
+    {
+      findSts,
+      resolveMx,
+      memory,
+      findTlsa: createTlsaFinder(tlsPolicy.validatingNameserver, mta.remotePort),
+    },
+    tlsPolicy,
+    log,
+  );
+}
+
+function createTlsaFinder(server: string, port: number): TlsPolicyParts['findTlsa'] {
+  if (!server) return undefined;
+  const lookUp = createValidatedLookup(server);
+  const known = new LRUCache<string, Promise<TlsaFinding>>({ max: MAX_TLSA, ttl: TLSA_MS });
+  return (domain, mx) => {
+    const key = `${domain} ${mx}`;
+    const finding = known.get(key) ?? findTlsa({ domain, mx, port }, lookUp);
+    known.set(key, finding, { noUpdateTTL: true });
+    return finding;
+  };
 }
 
 async function lookUpText(resolver: Resolver, name: string): Promise<string[] | undefined> {
@@ -120,7 +160,7 @@ async function lookUpText(resolver: Resolver, name: string): Promise<string[] | 
 
 /** `choose`: the terms, before the connection. `check`: whether the connection meets them, before the message. */
 export function createTlsHooks(
-  { findSts, resolveMx, memory }: TlsPolicyParts,
+  { findSts, resolveMx, memory, findTlsa: findRecords }: TlsPolicyParts,
   settings: Settings['tlsPolicy'],
   log: Pick<Logger, 'warn'>,
 ) {
@@ -146,7 +186,7 @@ export function createTlsHooks(
 
   async function check(delivery: Delivery, connection: Connection): Promise<void> {
     const { domain, claim } = delivery;
-    const facts = readFacts(delivery, connection);
+    const facts = await addDane(domain, connection, readFacts(delivery, connection));
     const terms = termsOf.get(delivery) ?? { isRequired: delivery.postern.requiresTls === true };
     const violation = findViolation(terms, facts);
     if (violation) throw new HookRefusal(replies[violation]);
@@ -159,6 +199,11 @@ export function createTlsHooks(
         log.warn({ domain, mx: facts.mx, failure, attempt: claim.attempt }, 'tls.policy_testing_failed');
     }
     await compareWithPast(domain, facts);
+  }
+
+  async function addDane(domain: string, connection: Connection, facts: TlsFacts): Promise<TlsFacts> {
+    const found = await findRecords?.(domain, facts.mx);
+    return found ? { ...facts, dane: judgeDane(found, connection, facts.mx) } : facts;
   }
 
   async function compareWithPast(domain: string, { mx, version }: TlsFacts): Promise<void> {
@@ -188,12 +233,31 @@ const MAX_NOTED = 100_000;
 
 /** Undefined: the connection meets the terms. */
 export function findViolation({ isRequired, policy }: TlsTerms, facts: TlsFacts): Violation | undefined {
+  const { dane = 'none' } = facts;
+  if (dane === 'unknown') return 'noTlsa';
+  if (dane !== 'none' && facts.version === null) return 'noTls';
+  if (dane === 'mismatched') return 'tlsaMismatch';
+  if (dane === 'matched') return undefined; // RFC 8461 2: MTA-STS does not override it
   const isEnforced = policy?.mode === 'enforce';
   if (!isRequired && !isEnforced) return undefined;
   if (isEnforced && !allowsMx(policy, facts.mx)) return 'foreignMx';
   if (facts.version === null) return 'noTls';
   if (!MODERN.has(facts.version)) return 'oldTls';
   return facts.isAuthorized ? undefined : 'badCertificate';
+}
+
+function judgeDane(found: TlsaFinding, { _socket: socket }: Connection, mx: string): DaneResult {
+  if (!found.ok) return 'unknown';
+  if (found.records.length === 0) return 'none';
+  const isMatch = matchesTlsa(found.records, readChain(socket?.getPeerX509Certificate?.()), mx);
+  if (isMatch === undefined) return 'unusable';
+  return isMatch ? 'matched' : 'mismatched';
+}
+
+function readChain(leaf: X509Certificate | undefined): X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  for (let next = leaf; next && chain.length < MAX_CHAIN; next = next.issuerCertificate) chain.push(next);
+  return chain;
 }
 
 function readFacts(delivery: Delivery, { options, secure, _socket: socket }: Connection): TlsFacts {

@@ -32,6 +32,21 @@ describe('terms of TLS', () => {
     ['TL-12: enforce, none', enforced, { ...good, version: null }, 'noTls'],
     ['TL-12: enforce, well', enforced, good, undefined],
     ['TL-12: testing', { ...enforced, policy: policyOf('testing') }, { ...good, version: null }, undefined],
+    ['TL-13: TLSA that do not match', { isRequired: false }, { ...good, dane: 'mismatched' }, 'tlsaMismatch'],
+    ['TL-13: TLSA, no TLS', { isRequired: false }, { ...good, version: null, dane: 'mismatched' }, 'noTls'],
+    ['TL-13: TLSA that cannot be validated', { isRequired: false }, { ...good, dane: 'unknown' }, 'noTlsa'],
+    [
+      'TL-13: TLSA, none usable, no TLS',
+      { isRequired: false },
+      { ...good, version: null, dane: 'unusable' },
+      'noTls',
+    ],
+    [
+      'TL-13: TLSA in place of authorities',
+      required,
+      { ...good, isAuthorized: false, dane: 'matched' },
+      undefined,
+    ],
     ['TL-12: none', { ...enforced, policy: policyOf('none') }, { ...good, version: null }, undefined],
   ] as const) {
     it(what, () => assert.equal(findViolation(terms, facts), violation));
@@ -60,7 +75,7 @@ describe('tls-policy of a delivery', () => {
           close() {},
         },
       },
-      { mtaSts: true, policyPort: 443, caFile: '', memory, memoryDays: 30 },
+      { mtaSts: true, validatingNameserver: '', policyPort: 443, caFile: '', memory, memoryDays: 30 },
       { warn: (_details: unknown, message?: string) => void logged.push(message ?? '') },
     );
   }
