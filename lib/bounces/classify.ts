@@ -1,5 +1,5 @@
 /** Says what a refusal means, and by which rule. */
-import { siteOfMx } from '../../config/sites.ts';
+import { siteOfMx } from '../sites.ts';
 import { hasPhrase, normalizeText } from './phrase.ts';
 import { parseReply, type Reply } from './reply.ts';
 import type { Rule, RuleFile } from './rules.ts';

@@ -1,7 +1,7 @@
 /**
  * The rules by which a reply is classified: config/bounces/*.toml, data that an operator can add to.
  *
- * A file with a `site` (config/sites.ts) speaks of one provider only and is asked first; then the others, in the order of their names.
+ * A file with a `site` (config/sites/) speaks of one provider only and is asked first; then the others, in the order of their names.
  * Within a file the first rule that matches decides.
  */
 import { readdirSync, readFileSync } from 'node:fs';

@@ -3,7 +3,7 @@
  * of the process instead of the master. An error of the database never reaches ZoneMTA, whose sender would stop for
  * good; the exchange tries again.
  */
-import { siteOfMx } from '../../config/sites.ts';
+import { siteOfMx } from '../../lib/sites.ts';
 import { type Callback, type SendCommand, type SenderDelivery, zoneMtaSender } from '../zone-mta.ts';
 import { connectionKeyOf } from './connection-key.ts';
 import { queueContext } from './context.ts';

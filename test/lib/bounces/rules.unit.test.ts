@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { siteOfMx } from '../../../config/sites.ts';
 import { classifyReply } from '../../../lib/bounces/classify.ts';
 import { loadRules, readRules } from '../../../lib/bounces/rules.ts';
+import { siteOfMx } from '../../../lib/sites.ts';
 
 /** A host of each provider that has rules of its own. */
 const hosts: Record<string, string> = {
