@@ -351,6 +351,13 @@ export const settingsSchema = Type.Object(
       }),
     }),
 
+    pacing: section({
+      enabled: Type.Boolean({
+        default: false,
+        description: 'Sends to each site at a pace that falls when replies ask for less, and rises again',
+      }),
+    }),
+
     mta: section({
       intakeHost: Type.String({
         default: '127.0.0.1',

@@ -3,7 +3,6 @@
  * a reply asks for less, and rise by a step for each clean window in which they were what held mail back, between the
  * floor and the ceiling of the site's rule (config/sites). Pure: no clock, no memory of its own.
  */
-import type { Verdict } from '../bounces/classify.ts';
 import type { PaceRule, Range } from '../sites.ts';
 
 const WINDOW_MS = 10_000;
@@ -34,7 +33,8 @@ export interface Bound {
 }
 
 export interface Refusal {
-  verdict: Pick<Verdict, 'class' | 'action'>;
+  /** Of lib/bounces/taxonomy.ts */
+  verdict: { class: string; action: string };
   /** ms since the epoch, when the refused delivery was begun */
   startedAt: number;
   bound: Bound;
@@ -45,7 +45,7 @@ export interface Refusal {
 export interface Change {
   pace: Pace;
   /** The class of the reply, or `clean` */
-  trigger: Verdict['class'] | 'clean';
+  trigger: string;
 }
 
 export function startPace({ concurrency, rate }: PaceRule, now: number): Pace {

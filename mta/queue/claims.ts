@@ -12,6 +12,7 @@ import { claimRows, findFlows, findNextDue, giveBackRows } from './claim-rows.ts
 import type { LimitOf } from './destinations.ts';
 import { Gate, type PauseCheck } from './gate.ts';
 import type { QueueMetrics } from './metrics.ts';
+import type { Pacing } from './pacing.ts';
 import { type ClaimedRow, type FlowKey, type RowKey, rowKey } from './rows.ts';
 import { Scheduler } from './scheduler.ts';
 import type { ListedSlowdown, Reaction } from './slowdowns.ts';
@@ -35,6 +36,8 @@ export interface EndedDelivery extends RowKey {
   site?: string | undefined;
   /** What that tells about the destination */
   reaction?: Reaction | undefined;
+  /** What the reply means that refused or deferred it */
+  verdict?: { class: string; action: string } | undefined;
   /** Of a destination that pushed back */
   response?: string | undefined;
 }
@@ -55,6 +58,8 @@ export interface ClaimsOptions {
   log: Logger;
   /** Which rows are not to be sent for now. */
   pauses?: PauseCheck;
+  /** Where sites are paced. */
+  pacing?: Pacing | undefined;
   /** A delivery has shown which site takes a domain's mail. */
   onSite?(domain: string, site: string): void;
 }
@@ -73,8 +78,11 @@ export class Claims {
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
-    this.scheduler = new Scheduler(options.limitOf, (slowdown, isOver) =>
-      this.#logSlowdown(slowdown, isOver),
+    const { limitOf, pacing } = options;
+    this.scheduler = new Scheduler(
+      (destination) => limitOf(destination) ?? pacing?.limitOf(destination),
+      (slowdown, isOver) => this.#logSlowdown(slowdown, isOver),
+      (destination, by) => pacing?.noteBlocked(destination, by),
     );
     this.#gate = new Gate({
       pauses: options.pauses,
@@ -121,6 +129,7 @@ export class Claims {
       const { row } = claim;
       this.#active.delete(rowKey(ending));
       if (ending.site) this.#noteSite(row.domain, ending.site);
+      this.#options.pacing?.noteEnding(ending, Date.now() - (performance.now() - claim.since));
       const { reaction, response = '' } = ending;
       this.scheduler.release(row, { reaction, response, now: Date.now() });
       if (ending.dueAt !== undefined) this.scheduler.noteLater(row, ending.dueAt);
@@ -239,6 +248,7 @@ export class Claims {
   }
 
   #tick(): void {
+    if (this.#options.pacing?.tick()) this.scheduler.reconsider();
     this.scheduler.tick(Date.now());
     this.pumpAllZones();
     if (this.#unknownFlows.length > 0)

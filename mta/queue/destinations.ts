@@ -15,6 +15,9 @@ export interface Limit {
 /** The limit of a destination: a domain, or a site written as `site:name`. Undefined: none. */
 export type LimitOf = (destination: string) => Limit | undefined;
 
+/** Told which limit of a destination holds a delivery back. */
+export type OnBlocked = (destination: string, by: 'concurrency' | 'rate') => void;
+
 interface Usage {
   inFlight: number;
   tokens: number;
@@ -41,13 +44,19 @@ interface EndOfDelivery {
 export class Destinations {
   readonly slowdowns: Slowdowns;
   readonly #limitOf: LimitOf;
+  readonly #onBlocked: OnBlocked;
   readonly #usage = new Map<string, Usage>();
   readonly #siteOf = new Map<string, string>();
   /** By zone and site, the one domain of it that has pushed back since the site's last answer. */
   readonly #suspects = new Map<string, string>();
 
-  constructor(limitOf: LimitOf, onSlowdown?: (slowdown: ListedSlowdown, isOver: boolean) => void) {
+  constructor(
+    limitOf: LimitOf,
+    onSlowdown?: (slowdown: ListedSlowdown, isOver: boolean) => void,
+    onBlocked: OnBlocked = () => {},
+  ) {
     this.#limitOf = limitOf;
+    this.#onBlocked = onBlocked;
     this.slowdowns = new Slowdowns(onSlowdown);
   }
 
@@ -88,8 +97,12 @@ export class Destinations {
       const usage = this.#usage.get(`${zone} ${destination}`);
       const slowed = this.slowdowns.connectionsOf(zone, destination);
       const connections = Math.min(limit?.connections ?? Infinity, slowed ?? Infinity);
-      if ((usage?.inFlight ?? 0) >= connections) return Number.POSITIVE_INFINITY;
+      if ((usage?.inFlight ?? 0) >= connections) {
+        this.#onBlocked(destination, 'concurrency');
+        return Number.POSITIVE_INFINITY;
+      }
       const tokenAt = usage && limit ? nextTokenAt(usage, limit, now) : now;
+      if (tokenAt > now) this.#onBlocked(destination, 'rate');
       const startAt = Math.max(tokenAt, this.slowdowns.pausedUntil(zone, destination, now) ?? now);
       if (startAt > now) until = Math.max(until ?? 0, startAt);
     }

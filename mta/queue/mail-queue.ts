@@ -6,6 +6,7 @@
  */
 import type { Readable } from 'node:stream';
 import { register } from 'prom-client';
+import type { Logger } from '../../lib/log.ts';
 import { type Callback, createMailDrop, createSequence } from '../zone-mta.ts';
 import { storedBody } from './bodies.ts';
 import { Claims } from './claims.ts';
@@ -17,6 +18,7 @@ import { Limits } from './limits.ts';
 import { MasterCache } from './master-cache.ts';
 import { createQueueMetrics } from './metrics.ts';
 import { Outbox } from './outbox.ts';
+import { Pacing } from './pacing.ts';
 import { Pauses } from './pauses.ts';
 import { loadPlugins } from './plugin-gate.ts';
 import { type RunningQueue, setRunningQueue } from './running-queue.ts';
@@ -68,6 +70,7 @@ class MailQueue {
     const pauses = new Pauses(pool, (domain) => this.claims.scheduler.destinations.siteOf(domain));
     this.claims = new Claims({
       ...{ pool, instanceId, leaseSeconds, limitOf: this.limits.of, metrics, log, pauses },
+      pacing: settings.pacing.enabled ? createPacing(log) : undefined,
       onSite: (domain, site) => sites.note(domain, site),
     });
     this.#running = {
@@ -219,6 +222,16 @@ class MailQueue {
       for (const task of [keeper, upkeep, watchdog]) task.stop();
     };
   }
+}
+
+/** Every change of a pace is a line of the log, with what caused it. */
+function createPacing(log: Logger): Pacing {
+  return new Pacing(({ site, trigger, before, pace: { concurrency, rate } }) =>
+    log.info(
+      { site, trigger, concurrency, rate, before: { concurrency: before.concurrency, rate: before.rate } },
+      'site.pace_changed',
+    ),
+  );
 }
 
 export { MailQueue as 'module.exports' };

@@ -6,7 +6,7 @@
  */
 
 import type { WantedRows } from './claim-rows.ts';
-import { Destinations, type Experience, type LimitOf } from './destinations.ts';
+import { Destinations, type Experience, type LimitOf, type OnBlocked } from './destinations.ts';
 import { FlowRing } from './flow-ring.ts';
 import { type ClaimedRow, type FlowKey, flowId } from './rows.ts';
 import type { ListedSlowdown } from './slowdowns.ts';
@@ -47,8 +47,12 @@ export class Scheduler {
   #buffered = 0;
   #tickedAt = 0;
 
-  constructor(limitOf: LimitOf, onSlowdown?: (slowdown: ListedSlowdown, isOver: boolean) => void) {
-    this.destinations = new Destinations(limitOf, onSlowdown);
+  constructor(
+    limitOf: LimitOf,
+    onSlowdown?: (slowdown: ListedSlowdown, isOver: boolean) => void,
+    onBlocked?: OnBlocked,
+  ) {
+    this.destinations = new Destinations(limitOf, onSlowdown, onBlocked);
   }
 
   /** Rows in memory that wait for a sender. */

@@ -70,11 +70,13 @@ class PosternSender extends zoneMtaSender() {
     const dueAt = details.nextAttemptAt;
     const mx = delivery.attempt?.mx?.hostname;
     const reaction = readReaction(details, { isConnected: mx !== undefined });
+    const ending = createEnding(delivery, details);
     const report = {
       ...{ type: details.type, dueAt: dueAt?.getTime(), site: mx && siteOfMx(mx), reaction },
       ...(reaction === 'pushback' && { response: details.response }),
+      ...(ending.event.bounce && { verdict: ending.event.bounce }),
     };
-    this.#exchange.end(createEnding(delivery, details), report).then((isEnded) => callback(null, isEnded));
+    this.#exchange.end(ending, report).then((isEnded) => callback(null, isEnded));
   }
 }
 
