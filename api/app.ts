@@ -28,6 +28,7 @@ import { auditEntryRoutes, ownAuditEntryRoutes } from './routes/audit-entries.ts
 import { batchRoutes } from './routes/batches.ts';
 import { cancellationRoutes } from './routes/cancellations.ts';
 import { dkimKeyRoutes } from './routes/dkim-keys.ts';
+import { domainReportRoutes } from './routes/domain-reports.ts';
 import { domainRoutes } from './routes/domains.ts';
 import { messageSourceRoutes } from './routes/message-sources.ts';
 import { messageRoutes } from './routes/messages.ts';
@@ -46,6 +47,7 @@ import { webhookRoutes } from './routes/webhooks.ts';
 import { credentialCalls } from './rpc/credentials.ts';
 import { deliveryEventCalls } from './rpc/delivery-events.ts';
 import { dkimKeyCalls } from './rpc/dkim-keys.ts';
+import { domainReportCalls } from './rpc/domain-reports.ts';
 import { mailReportCalls } from './rpc/mail-reports.ts';
 import { submissionCalls } from './rpc/submissions.ts';
 import { suppressionCalls } from './rpc/suppressions.ts';
@@ -132,6 +134,7 @@ function publicRoutes(context: Context) {
       templateRoutes,
       domainRoutes,
       verificationRoutes,
+      domainReportRoutes,
       dkimKeyRoutes,
       apiTokenRoutes,
       webhookRoutes,
@@ -158,6 +161,7 @@ function rpcRoutes(context: Context) {
       deliveryEventCalls,
       suppressionCalls,
       mailReportCalls,
+      domainReportCalls,
     ]) {
       addCalls(app, context);
     }

@@ -2,6 +2,7 @@
 import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
 import { inTransaction, type Store } from '../database.ts';
+import { reapDomainReports } from '../models/domain-report.ts';
 import { reapKeys } from '../models/idempotency-key.ts';
 import { reapReports } from '../models/mail-report.ts';
 import { createPartitionsAhead } from '../models/partition.ts';
@@ -25,7 +26,7 @@ export function startUpkeep(store: Store, settings: Settings, log: Logger): { st
   return { stop: () => clearInterval(timer) };
 }
 
-async function clearAway({ pool }: Store, { webhooks }: Settings, log: Logger): Promise<void> {
+async function clearAway({ pool }: Store, { webhooks, inbound }: Settings, log: Logger): Promise<void> {
   const keys = await reapKeys(pool);
   if (keys > 0) log.info({ keys }, 'idempotency_keys.reaped');
   const suppressions = await reapSuppressions(pool);
@@ -34,6 +35,8 @@ async function clearAway({ pool }: Store, { webhooks }: Settings, log: Logger): 
   if (imports > 0) log.info({ imports }, 'suppression_imports.reaped');
   const reports = await reapReports(pool);
   if (reports > 0) log.info({ reports }, 'mail_reports.reaped');
+  const domainReports = await reapDomainReports(pool, inbound.reportDays);
+  if (domainReports > 0) log.info({ domainReports }, 'domain_reports.reaped');
   const deliveries = await purgeDeliveries(pool, webhooks.retentionDays);
   if (deliveries > 0) log.info({ deliveries }, 'webhook_deliveries.purged');
 }
