@@ -234,6 +234,13 @@ export const settingsSchema = Type.Object(
       ),
     }),
 
+    reports: section({
+      delayAfterSeconds: positive(
+        14_400,
+        'How long a message by SMTP waits before its sender is told by mail, where the organization asks for that',
+      ),
+    }),
+
     abuse: section({
       enabled: Type.Boolean({
         default: true,

@@ -29,6 +29,7 @@ import {
   TELL_OWNER,
 } from './queues.ts';
 import { workScheduled } from './scheduled.ts';
+import { startReports } from './send-reports.ts';
 import { type OrganizationNotice, tellOrganization } from './tell-organization.ts';
 import { tellOwner } from './tell-owner.ts';
 import { startUpkeep } from './upkeep.ts';
@@ -64,6 +65,7 @@ export async function startWorker(settings: Settings, log: Logger): Promise<Work
   await store.boss.start({ attempts: 5 });
   await work(store, { intake, mta: createMtaControl(settings) }, settings, registry, log);
   const upkeep = startUpkeep(store, settings, log);
+  const reports = startReports({ store, settings, log });
   const metrics = createWebhookMetrics(store.pool, registry);
   const dispatcher = startDispatcher({ store, settings, log, metrics });
   return {
@@ -74,6 +76,7 @@ export async function startWorker(settings: Settings, log: Logger): Promise<Work
       await Promise.all([
         store.boss.stop({ graceful: true, timeout: FINISH_TIMEOUT_MS }),
         dispatcher.close(),
+        reports.stop(),
       ]);
       intake.close();
       await store.invalidator.close();

@@ -2,6 +2,7 @@
 import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
 import { inTransaction, type Store } from '../database.ts';
+import { reapDeliveryReports } from '../models/delivery-report.ts';
 import { reapDomainReports } from '../models/domain-report.ts';
 import { reapKeys } from '../models/idempotency-key.ts';
 import { reapReports } from '../models/mail-report.ts';
@@ -35,6 +36,8 @@ async function clearAway({ pool }: Store, { webhooks, inbound }: Settings, log: 
   if (imports > 0) log.info({ imports }, 'suppression_imports.reaped');
   const reports = await reapReports(pool);
   if (reports > 0) log.info({ reports }, 'mail_reports.reaped');
+  const told = await reapDeliveryReports(pool);
+  if (told > 0) log.info({ told }, 'delivery_reports.reaped');
   const domainReports = await reapDomainReports(pool, inbound.reportDays);
   if (domainReports > 0) log.info({ domainReports }, 'domain_reports.reaped');
   const deliveries = await purgeDeliveries(pool, webhooks.retentionDays);

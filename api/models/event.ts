@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Queryable } from '../database.ts';
+import { noteReports } from './delivery-report.ts';
 import { countOutcomes, type Sender } from './sending-outcome.ts';
 import { deriveMessageState, isAbove, type State } from './state.ts';
 import { insertEventWebhooks } from './webhook-outbox.ts';
@@ -72,7 +73,9 @@ export async function recordEvents(tx: Queryable, events: readonly NewEvent[]): 
   const concerned = events.filter((event) => known.has(event.messageId));
   const freshIds = await insertEvents(tx, concerned);
   const fresh = concerned.filter((event) => freshIds.delete(event.id)); // once, should a batch hold an id twice
-  await countOutcomes(tx, await applyEvents(tx, fresh), known);
+  const news = await applyEvents(tx, fresh);
+  await countOutcomes(tx, news, known);
+  await noteReports(tx, news);
   const unknown = events.filter((event) => !known.has(event.messageId)).map((event) => event.messageId);
   return {
     fresh,

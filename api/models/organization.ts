@@ -17,6 +17,8 @@ export interface OrganizationTerms {
   requiresTls: boolean;
   /** Address that is told of what happens to the organization */
   contact: string | null;
+  /** Whether envelope senders of mail by SMTP are told by mail of what fails or is late */
+  bounceMail: boolean;
 }
 
 /** Why an operator, or the abuse guard, lets an organization send nothing. */
@@ -44,6 +46,7 @@ export type OrganizationChanges = {
 
 const columns = `
   id, name, contact,
+  bounce_mail         as "bounceMail",
   suspended_at        as "suspendedAt",
   suspension_kind     as "suspensionKind",
   suspension_reason   as "suspensionReason",
@@ -101,7 +104,7 @@ export async function updateOrganization(
   changes: OrganizationChanges,
 ): Promise<Organization | undefined> {
   const { name, retentionDays, maxDomains, messagesPerMinute } = changes;
-  const { spamMarkScore, spamHoldScore, spamRefuseScore, contact, requiresTls } = changes;
+  const { spamMarkScore, spamHoldScore, spamRefuseScore, contact, requiresTls, bounceMail } = changes;
   const { rows } = await tx.query<Organization>(
     `update organizations
         set name                = coalesce($2, name),
@@ -112,7 +115,8 @@ export async function updateOrganization(
             spam_hold_score     = case when $10::boolean then $11 else spam_hold_score end,
             spam_refuse_score   = case when $12::boolean then $13 else spam_refuse_score end,
             contact             = case when $14::boolean then $15 else contact end,
-            requires_tls        = coalesce($16, requires_tls)
+            requires_tls        = coalesce($16, requires_tls),
+            bounce_mail         = coalesce($17, bounce_mail)
       where id = $1
   returning ${columns}`,
     [
@@ -124,6 +128,7 @@ export async function updateOrganization(
       ...[spamRefuseScore !== undefined, spamRefuseScore ?? null],
       ...[contact !== undefined, contact ?? null],
       requiresTls ?? null,
+      bounceMail ?? null,
     ],
   );
   if (messagesPerMinute !== undefined) await forgetCredentials(tx, id);

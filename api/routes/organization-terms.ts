@@ -13,6 +13,7 @@ export function readChanges(body: OrganizationChangesBody): OrganizationChanges 
     spamRefuseScore: body.spam_refuse_score,
     requiresTls: body.tls_required,
     contact: body.contact,
+    bounceMail: body.bounce_mail,
   };
 }
 
@@ -33,6 +34,7 @@ export function toOrganization(organization: Organization): OrganizationBody {
     spam_refuse_score: organization.spamRefuseScore,
     tls_required: organization.requiresTls,
     contact: organization.contact,
+    bounce_mail: organization.bounceMail,
     created_at: organization.createdAt.toISOString(),
   };
 }

@@ -25,6 +25,7 @@ const terms = {
     pattern: '^[^@\\s,<>]+@[^@\\s,<>]+$',
     description: 'Address that is told when the organization is throttled or suspended; null: nobody is',
   }),
+  bounce_mail: Type.Boolean({ description: 'Mail to envelope senders by SMTP about what fails or is late' }),
 };
 
 const organizationSchema = Type.Object({

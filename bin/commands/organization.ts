@@ -14,6 +14,7 @@ interface TermsOptions {
   spamHoldScore?: number | null;
   spamRefuseScore?: number | null;
   contact?: string | null;
+  bounceMail?: boolean;
 }
 
 type Print = CommandContext['print'];
@@ -141,7 +142,8 @@ function withTerms(command: Command): Command {
     .option('--spam-mark-score <number>', 'mail is marked from here, or none: as the settings say', readScore)
     .option('--spam-hold-score <number>', 'mail is held for review from here, or none', readScore)
     .option('--spam-refuse-score <number>', 'mail is refused from here, or none', readScore)
-    .option('--contact <address>', 'who is told of a throttle or a suspension, or none', readContact);
+    .option('--contact <address>', 'who is told of a throttle or a suspension, or none', readContact)
+    .option('--bounce-mail <yes|no>', 'whether senders by SMTP are told by mail of what fails', readYesNo);
 }
 
 /** What is not named is left away. */
@@ -154,7 +156,13 @@ function toTerms(options: TermsOptions): object {
     spam_hold_score: options.spamHoldScore,
     spam_refuse_score: options.spamRefuseScore,
     contact: options.contact,
+    bounce_mail: options.bounceMail,
   };
+}
+
+function readYesNo(text: string): boolean {
+  if (text === 'yes' || text === 'no') return text === 'yes';
+  throw new InvalidArgumentError('It must be yes or no.');
 }
 
 function readContact(text: string): string | null {

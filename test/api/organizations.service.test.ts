@@ -45,6 +45,7 @@ describe('organizations', () => {
       spam_hold_score: null,
       spam_refuse_score: null,
       contact: null,
+      bounce_mail: false,
     });
     assert.equal(Number.isNaN(Date.parse(created_at)), false);
     assert.deepEqual(await operate('GET', `/organizations/${id}`), { status: 200, body: made.body });
