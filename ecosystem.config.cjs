@@ -62,7 +62,8 @@ const redis = (port) => ({
   interpreter: 'none',
   args: [
     ...['--port', port, '--bind', '127.0.0.1', '--dir', join(settings.directory, 'redis')],
-    ...['--save', '', '--appendonly', 'no'],
+    // What addresses are blocked where is to outlive a restart (lib/pools/block-store.ts).
+    ...['--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec'],
     // Its title would overwrite the variables by which deploy/local/processes.ts finds it without pm2.
     ...['--set-proc-title', 'no'],
   ],

@@ -49,6 +49,7 @@ import { deliveryEventCalls } from './rpc/delivery-events.ts';
 import { dkimKeyCalls } from './rpc/dkim-keys.ts';
 import { domainReportCalls } from './rpc/domain-reports.ts';
 import { mailReportCalls } from './rpc/mail-reports.ts';
+import { sendingPoolCalls } from './rpc/sending-pools.ts';
 import { submissionCalls } from './rpc/submissions.ts';
 import { suppressionCalls } from './rpc/suppressions.ts';
 import { createTemplateRenderer, type TemplateRenderer } from './templates/renderer.ts';
@@ -162,6 +163,7 @@ function rpcRoutes(context: Context) {
       suppressionCalls,
       mailReportCalls,
       domainReportCalls,
+      sendingPoolCalls,
     ]) {
       addCalls(app, context);
     }

@@ -54,7 +54,8 @@ export const settingsSchema = Type.Object(
       url: Type.String({
         pattern: '^rediss?://',
         default: 'redis://127.0.0.1:16379/0',
-        description: 'The cache, not durable; REDIS_URL names one of your own',
+        description:
+          'Cache, and blocks of addresses, which should outlive a restart; REDIS_URL names one of your own',
       }),
     }),
 
@@ -385,6 +386,23 @@ export const settingsSchema = Type.Object(
       returnPathDomain: Type.String({
         default: 'bounces.postern.test',
         description: 'Domain of the envelope senders, bounces+<token>@…; its MX is the inbound server',
+      }),
+    }),
+
+    pools: section({
+      blockSeconds: positive(
+        3_600,
+        'How long an address is left alone at a site that blames it; twice as long at each further time',
+      ),
+      maxBlockSeconds: positive(86_400, 'Longest such time; a calm time of this length is forgiven'),
+      blocklists: Type.Array(Type.String({ pattern: '^[a-z0-9.-]{1,200}$' }), {
+        default: ['zen.spamhaus.org', 'b.barracudacentral.org', 'bl.spamcop.net'],
+        description: 'DNS blocklists that the addresses of pools are looked up in',
+      }),
+      probeHost: Type.String({
+        default: 'gmail-smtp-in.l.google.com',
+        description:
+          'A host whose mta.remotePort shows whether an address can send; outside production the sandbox',
       }),
     }),
 

@@ -2,6 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { AttemptFacts, Claim, EventOutbox, MessageIdentity } from './delivery.ts';
+import type { Source } from './pools/choose.ts';
 
 /** mailsplit's Headers: lines top to bottom, `line` is the raw field with its folds, one character a byte. */
 export interface Headers {
@@ -28,9 +29,17 @@ export interface Envelope {
   replyNote?: string;
 }
 
+export interface LocalAddress {
+  address: string;
+  /** Said in EHLO */
+  name: string;
+}
+
 export interface Delivery {
   id: string;
   seq: string;
+  /** Of the recipient, A-labels */
+  domain: string;
   recipient: string;
   from: string;
   envelope: { from: string; to: string };
@@ -47,6 +56,16 @@ export interface Delivery {
   tlsTerms?: 'opportunistic' | 'verified';
   localAddress?: string;
   mxHostname?: string;
+  /** How often it was deferred; absent at the first attempt. */
+  _deferred?: { count: number };
+  zoneAddress?: LocalAddress;
+  zoneAddressIPv4?: LocalAddress;
+  zoneAddressIPv6?: LocalAddress;
+  dnsOptions?: { ignoreIPv6?: boolean; preferIPv6?: boolean };
+  /** Set by plugins/source-address: from where, to which site, and how many other addresses there are. */
+  source?: Source & { site: string; alternatives: number };
+  /** The address was refused, not the mail: due again at once, from another (mta/queue/sender.ts). */
+  isForAnotherAddress?: boolean;
   skipBounce?: boolean;
   /** Not to be made; ZoneMTA releases it instead. */
   isSuppressed?: boolean;
@@ -67,7 +86,11 @@ export interface Connection {
 }
 
 export interface DeliveryError extends Error {
+  /** Of Node, where there was no reply */
+  code?: string;
   response?: string;
+  /** Decides instead of ZoneMTA's bounce rules */
+  action?: 'defer' | 'reject';
   mxHost?: string;
 }
 
@@ -112,6 +135,10 @@ export interface Plugin {
   addHook(
     name: 'sender:connection' | 'sender:headers',
     hook: (delivery: Delivery, connection: Connection) => Promise<void>,
+  ): void;
+  addHook(
+    name: 'sender:connect',
+    hook: (delivery: Delivery, options: { host?: string; localAddress?: string }) => Promise<void>,
   ): void;
   addHook(
     name: 'sender:responseError',

@@ -17,6 +17,7 @@ export const plugins = {
   status: ['main', 'sender'],
   suppression: ['sender'],
   'tls-policy': ['sender'],
+  'source-address': ['sender'],
   unsubscribe: ['sender'],
   dkim: ['sender'],
 } as const;

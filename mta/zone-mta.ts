@@ -38,6 +38,8 @@ export interface SenderDelivery {
   skipBounce?: boolean;
   /** Set by plugins/suppression: why it is not made. */
   suppressionReason?: string;
+  /** Set by plugins/source-address: it is due again at once, from another address. */
+  isForAnotherAddress?: boolean;
   [key: string]: unknown;
 }
 

@@ -1,6 +1,5 @@
 /** Questions to the DNS, asked as every receiver of our customers' mail will ask them. No answer is a value too. */
 import { Resolver } from 'node:dns/promises';
-import type { Settings } from '../../config/schema.ts';
 
 const TIMEOUT_MS = 2_000;
 const TRIES = 2;
@@ -31,11 +30,6 @@ export function createLookup(nameservers: readonly string[]): Lookup {
       return { ok: false, reason: NO_ANSWER.has(code) ? 'timeout' : 'failed' };
     }
   };
-}
-
-/** Outside production the sandbox is the DNS, as for the mta. */
-export function chooseNameservers({ environment, mta, sandbox }: Settings): readonly string[] {
-  return environment === 'production' ? mta.nameservers : [`${sandbox.host}:${sandbox.dnsPort}`];
 }
 
 async function ask(resolver: Resolver, name: string, type: 'TXT' | 'CNAME' | 'MX'): Promise<string[]> {

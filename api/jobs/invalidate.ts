@@ -2,6 +2,7 @@
 import type { Contract } from '../../lib/rpc/contracts/contract.ts';
 import { findCredential } from '../../lib/rpc/contracts/credentials.ts';
 import { findDkimKeys, findDkimRecord } from '../../lib/rpc/contracts/dkim-keys.ts';
+import { findSendingPools } from '../../lib/rpc/contracts/sending-pools.ts';
 import { findSuppression } from '../../lib/rpc/contracts/suppressions.ts';
 import type { Invalidator } from '../../lib/rpc/invalidation.ts';
 
@@ -10,7 +11,13 @@ export interface InvalidateJob {
   params: object;
 }
 
-const contracts: readonly Contract[] = [findCredential, findDkimKeys, findDkimRecord, findSuppression];
+const contracts: readonly Contract[] = [
+  findCredential,
+  findDkimKeys,
+  findDkimRecord,
+  findSuppression,
+  findSendingPools,
+];
 
 export async function invalidate(
   invalidator: Invalidator,

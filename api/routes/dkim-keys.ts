@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
+import { nameserversOf } from '../../config/nameservers.ts';
 import type { Context } from '../app.ts';
 import { examineDkimKey } from '../dns/domain-records.ts';
-import { chooseNameservers, createLookup } from '../dns/lookup.ts';
+import { createLookup } from '../dns/lookup.ts';
 import {
   activateDkimKey,
   addNextDkimKey,
@@ -33,7 +34,7 @@ const IS_RETIRED = { error: 'The key is retired; make a new one' };
  * record, so that there is no moment in which mail does not verify.
  */
 export function dkimKeyRoutes({ store, settings }: Context): FastifyPluginAsyncTypebox {
-  const lookup = createLookup(chooseNameservers(settings));
+  const lookup = createLookup(nameserversOf(settings));
   const findOwnDomain = (request: FastifyRequest, id: string) =>
     findDomain(store.pool, { id: readId(id), organizationId: organizationIdOf(request) });
   const findKey = async (domain: Domain, selector: string) =>

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { nameserversOf } from '../../config/nameservers.ts';
 import type { Context } from '../app.ts';
 import {
   type ExaminedRecord,
@@ -7,7 +8,7 @@ import {
   examineReturnPath,
 } from '../dns/domain-records.ts';
 import type { Finding } from '../dns/finding.ts';
-import { chooseNameservers, createLookup } from '../dns/lookup.ts';
+import { createLookup } from '../dns/lookup.ts';
 import { listDkimKeys } from '../models/dkim-key.ts';
 import { type Domain, findDomain } from '../models/domain.ts';
 import { noteReturnPath, verifyDomain } from '../models/domain-lifecycle.ts';
@@ -22,7 +23,7 @@ const UNANSWERED = new Set<Finding['status']>(['timeout', 'failed']);
 
 /** What the DNS says about a domain, and what follows from it. */
 export function verificationRoutes({ store, settings }: Context): FastifyPluginAsyncTypebox {
-  const lookup = createLookup(chooseNameservers(settings));
+  const lookup = createLookup(nameserversOf(settings));
 
   return async (app) => {
     app.addHook('onRequest', authenticateOrganization(store.pool));

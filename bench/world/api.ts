@@ -2,6 +2,7 @@
 import Fastify from 'fastify';
 import { createDeliveryEvents, type DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
 import { findDkimKeys } from '../../lib/rpc/contracts/dkim-keys.ts';
+import { findSendingPools } from '../../lib/rpc/contracts/sending-pools.ts';
 import { findSuppression } from '../../lib/rpc/contracts/suppressions.ts';
 import { registerContract, requireServiceToken, rpcServerOptions } from '../../lib/rpc/server.ts';
 
@@ -35,6 +36,7 @@ export async function startApi(options: {
   const key = { selector: SELECTOR, algorithm: 'rsa-sha256', privateKey: options.privateKey } as const;
   registerContract(fastify, findDkimKeys, async ({ params }) => ({ domain: params.name, keys: [key] }));
   registerContract(fastify, findSuppression, async () => ({ isAllowed: false, blocks: [] }));
+  registerContract(fastify, findSendingPools, async () => ({ pools: [], assignments: [] }));
   registerContract(fastify, createDeliveryEvents, async ({ body }) => {
     for (const { type, messageId } of body.events) {
       events[type]++;

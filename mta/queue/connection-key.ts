@@ -31,10 +31,10 @@ export interface ConnectionTerms {
 
 /** A digest, as there are credentials in it. */
 export function connectionKeyOf(delivery: ConnectionTerms, zone: ConnectionSettings): string {
-  const { zoneAddress, zoneAddressIPv4, zoneAddressIPv6 } = delivery;
-  const local = (zone.preferIPv6 && zoneAddressIPv6) || zoneAddress || zoneAddressIPv4;
+  // Which family it becomes is seen only when a host answers.
+  const locals = [delivery.zoneAddress, delivery.zoneAddressIPv4, delivery.zoneAddressIPv6];
   const terms = [
-    ...[local?.address ?? null, local?.name ?? null],
+    ...locals.flatMap((local) => [local?.address ?? null, local?.name ?? null]),
     ...[zone.host ?? delivery.domain, delivery.mx ?? null, delivery.mxPort ?? zone.port ?? SMTP_PORT],
     ...[delivery.mxSecure ?? zone.secure ?? false, zone.ignoreTLS ?? false, delivery.skipSTS ?? false],
     ...[delivery.useLMTP ?? false, delivery.mxAuth ?? null, delivery.tlsTerms ?? null],

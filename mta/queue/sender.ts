@@ -13,6 +13,9 @@ import type { Exchange } from './exchange.ts';
 import { readReaction } from './reaction.ts';
 import { nextAttemptAt } from './schedule.ts';
 
+/** Seconds until mail that one local address was refused with is tried from another. */
+const ELSEWHERE_DELAYS = [1];
+
 interface QueueOfSender {
   exchange: Exchange;
 }
@@ -59,7 +62,7 @@ class PosternSender extends zoneMtaSender() {
     }
     const dueAt = nextAttemptAt(
       { deferrals: delivery._deferred?.count ?? 0, expiresAt: delivery.claim.expiresAt, now: Date.now() },
-      queueContext().settings.queue.retryDelaysSeconds,
+      delivery.isForAnotherAddress ? ELSEWHERE_DELAYS : queueContext().settings.queue.retryDelaysSeconds,
     );
     const { category } = bounce;
     if (dueAt) this.#end(delivery, { type: 'deferred', response, category, nextAttemptAt: dueAt }, callback);

@@ -15,6 +15,8 @@ export interface Moment {
   recipient: string;
   /** Where the client connected to: tells destinations apart before a recipient is named. */
   address: string;
+  /** Where it came from */
+  client: string;
   /** Number of the connection, from 1 */
   connection: number;
 }
@@ -110,6 +112,7 @@ class Session {
   readonly #number: number;
   readonly #sink: ScriptedSink;
   readonly #address: string;
+  readonly #client: string;
   readonly #reader: Reader;
   #recipient = '';
 
@@ -118,6 +121,7 @@ class Session {
     this.#number = number;
     this.#sink = sink;
     this.#address = socket.localAddress ?? '';
+    this.#client = socket.remoteAddress ?? '';
     this.#reader = new Reader(socket);
   }
 
@@ -149,7 +153,13 @@ class Session {
   }
 
   async #react(stage: Stage, arrival?: Arrival): Promise<string | typeof DROP> {
-    const moment = { stage, recipient: this.#recipient, address: this.#address, connection: this.#number };
+    const moment = {
+      stage,
+      recipient: this.#recipient,
+      address: this.#address,
+      client: this.#client,
+      connection: this.#number,
+    };
     this.#sink.moments.push(moment);
     const reply = (await this.#sink.script(moment)) ?? DEFAULTS[stage];
     if (reply === DROP || this.#socket.destroyed) {
