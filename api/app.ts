@@ -23,6 +23,8 @@ import { addOpenApi } from './plugins/openapi.ts';
 import { limitFailures } from './plugins/rate-limits.ts';
 import { addSecurityHeaders } from './plugins/security-headers.ts';
 import type { RateLimiter } from './rate-limiter.ts';
+import { addressBlockRoutes } from './routes/address-blocks.ts';
+import { addressCheckRoutes } from './routes/address-checks.ts';
 import { apiTokenRoutes } from './routes/api-tokens.ts';
 import { auditEntryRoutes, ownAuditEntryRoutes } from './routes/audit-entries.ts';
 import { batchRoutes } from './routes/batches.ts';
@@ -35,6 +37,7 @@ import { messageRoutes } from './routes/messages.ts';
 import { organizationRoutes } from './routes/organizations.ts';
 import { ownOrganizationRoutes } from './routes/own-organization.ts';
 import { sendRoutes } from './routes/send.ts';
+import { sendingPoolRoutes } from './routes/sending-pools.ts';
 import { spamReviewRoutes } from './routes/spam-reviews.ts';
 import { suppressionImportRoutes } from './routes/suppression-imports.ts';
 import { suppressionRoutes } from './routes/suppressions.ts';
@@ -144,6 +147,9 @@ function publicRoutes(context: Context) {
       ownOrganizationRoutes,
       organizationRoutes,
       spamReviewRoutes,
+      sendingPoolRoutes,
+      addressBlockRoutes,
+      addressCheckRoutes,
       auditEntryRoutes,
       ownAuditEntryRoutes,
     ]) {

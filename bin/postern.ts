@@ -15,8 +15,10 @@ import { addBounceCommands } from './commands/bounce.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addDomainCommands } from './commands/domain.ts';
+import { addIpsCommands } from './commands/ips.ts';
 import { addMessageCommands } from './commands/message.ts';
 import { addOrganizationCommands } from './commands/organization.ts';
+import { addPoolCommands } from './commands/pool.ts';
 import { addQueueCommands } from './commands/queue.ts';
 import { addReportCommands } from './commands/report.ts';
 import { addSecretsCommands } from './commands/secrets.ts';
@@ -46,6 +48,8 @@ Examples:
   $ bin/postern domain verify example.com
   $ bin/postern organization create Shop
   $ bin/postern spam list
+  $ bin/postern pool list
+  $ bin/postern ips check
   $ bin/postern queue summary
   $ bin/postern doctor
   $ bin/postern bounce explain --reply '550 5.1.1 User unknown'
@@ -68,6 +72,8 @@ addReportCommands(program);
 addOrganizationCommands(program);
 addAuditCommand(program);
 addSpamCommands(program);
+addPoolCommands(program);
+addIpsCommands(program);
 addSecretsCommands(program);
 addQueueCommands(program);
 addDoctorCommand(program);

@@ -18,6 +18,8 @@ export interface Behaviour {
   meaning: string;
   /** Refusal of RCPT TO. */
   recipientReply?: Reply;
+  /** The refusal is for the client whose address is the suffix, and for no other. */
+  isForClient?: true;
   /** The refusal ends after so many attempts, */
   forAttempts?: number;
   /** or so long after the first attempt. */
@@ -79,6 +81,11 @@ export const behaviours: Readonly<Record<string, Behaviour>> = {
       'Service unavailable; Client host [{client}] blocked using zen.spamhaus.org; https://www.spamhaus.org/query/ip/{client}',
     ),
   },
+  blocks: {
+    meaning: 'One client is on a blocklist: `blocks-192.0.2.1@any.test`',
+    isForClient: true,
+    recipientReply: reply(550, '5.7.1', 'Client host [{client}] blocked using the blocklist of this site'),
+  },
   'rate-limited': {
     meaning: 'Too much mail; the connection is closed (RFC 5321 3.8)',
     recipientReply: reply(
@@ -115,14 +122,23 @@ export class RecipientAttempts {
   }
 
   /** Counts an attempt. @returns the refusal of RCPT TO, if it is one */
-  refusal(address: string, behaviour: Behaviour, now = Date.now()): Reply | undefined {
+  refusal(address: string, behaviour: Behaviour, client = '', now = Date.now()): Reply | undefined {
     const key = address.toLowerCase();
     const scripted = this.#scripts.get(key)?.shift();
     if (scripted) return scripted;
+    if (behaviour.isForClient && !isNamed(address, client)) return undefined;
     const { count, firstAt } = this.#attempts.get(key) ?? { count: 0, firstAt: now };
     this.#attempts.set(key, { count: count + 1, firstAt });
     if (behaviour.forAttempts !== undefined && count >= behaviour.forAttempts) return undefined;
     if (behaviour.forMs !== undefined && now - firstAt >= behaviour.forMs) return undefined;
     return behaviour.recipientReply;
   }
+}
+
+/** `blocks-192.0.2.1+7@any.test` names 192.0.2.1. */
+function isNamed(address: string, client: string): boolean {
+  const suffix = address.slice(0, address.lastIndexOf('@')).replace(/^[^-]*-/, '');
+  return (
+    client !== '' && (suffix === client || suffix.startsWith(`${client}+`) || suffix.startsWith(`${client}-`))
+  );
 }

@@ -77,7 +77,7 @@ async function listen(
     },
     onRcptTo({ address }, session, callback) {
       answer(callback, session, async () => {
-        const refusal = await reception.answerRecipient(address);
+        const refusal = await reception.answerRecipient(address, session.remoteAddress);
         callback(refusal && toError(refusal, session));
       });
     },

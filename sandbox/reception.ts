@@ -24,14 +24,14 @@ export type Receipt = { id: string } | { refusal: Reply } | 'dropped';
 
 export interface Reception {
   /** @returns the refusal of RCPT TO, if it is one */
-  answerRecipient(address: string): Promise<Reply | undefined>;
+  answerRecipient(address: string, client?: string): Promise<Reply | undefined>;
   /** Reads the message to its end. A message with an id is in the mailbox. */
   receive(stream: SMTPServerDataStream, envelope: SMTPServerEnvelope, peer: Peer): Promise<Receipt>;
 }
 
 export function createReception(options: ReceptionOptions): Reception {
   return {
-    answerRecipient: (address) => answerRecipient(options, address),
+    answerRecipient: (address, client) => answerRecipient(options, address, client),
     receive: (stream, envelope, peer) => receive(options, stream, envelope, peer),
   };
 }
@@ -39,10 +39,11 @@ export function createReception(options: ReceptionOptions): Reception {
 async function answerRecipient(
   { attempts, sleep = sleepFor, log }: ReceptionOptions,
   address: string,
+  client: string | undefined,
 ): Promise<Reply | undefined> {
   const behaviour = findBehaviour(address);
   if (behaviour.delayMs) await sleep(behaviour.delayMs);
-  const refusal = attempts.refusal(address, behaviour);
+  const refusal = attempts.refusal(address, behaviour, client);
   if (refusal) log.info({ recipient: address, code: refusal.code }, 'recipient.refused');
   return refusal;
 }

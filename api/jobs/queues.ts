@@ -9,6 +9,7 @@ export const PLAY_SANDBOX = 'play-sandbox';
 export const IMPORT_SUPPRESSIONS = 'import-suppressions';
 export const TIDY_STORAGE = 'tidy-storage';
 export const LEARN_SPAM = 'learn-spam';
+export const CHECK_ADDRESSES = 'check-addresses';
 export const PURGE_MESSAGES = 'purge-messages';
 export const GUARD_ABUSE = 'guard-abuse';
 export const TELL_ORGANIZATION = 'tell-organization';
@@ -53,6 +54,7 @@ const queues: Record<string, Omit<Queue, 'name'>> = {
   [LEARN_SPAM]: { ...persistent, retryLimit: 60 },
   [TIDY_STORAGE]: scheduled,
   [PURGE_MESSAGES]: scheduled,
+  [CHECK_ADDRESSES]: scheduled,
   [GUARD_ABUSE]: scheduled,
 };
 
@@ -60,6 +62,7 @@ const queues: Record<string, Omit<Queue, 'name'>> = {
 const schedules: Record<string, string> = {
   [TIDY_STORAGE]: '* * * * *',
   [PURGE_MESSAGES]: '17 * * * *',
+  [CHECK_ADDRESSES]: '41 * * * *',
   [GUARD_ABUSE]: '* * * * *',
 };
 

@@ -3,9 +3,10 @@ import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Store } from '../database.ts';
 import { openObjectStore } from '../storage/object-store.ts';
+import { checkAddresses } from './check-addresses.ts';
 import { guardAbuse } from './guard-abuse.ts';
 import { purgeAll } from './purge-messages.ts';
-import { GUARD_ABUSE, PURGE_MESSAGES, TIDY_STORAGE } from './queues.ts';
+import { CHECK_ADDRESSES, GUARD_ABUSE, PURGE_MESSAGES, TIDY_STORAGE } from './queues.ts';
 import { tidyStorage } from './tidy-storage.ts';
 
 const polling = {
@@ -17,7 +18,12 @@ const polling = {
 /** What fails is logged, and done again when the clock says so. */
 export async function workScheduled(store: Store, settings: Settings, log: Logger): Promise<void> {
   const context = { store, pool: store.pool, objects: openObjectStore(settings), settings, log };
-  const jobs = { [TIDY_STORAGE]: tidyStorage, [PURGE_MESSAGES]: purgeAll, [GUARD_ABUSE]: guardAbuse };
+  const jobs = {
+    [TIDY_STORAGE]: tidyStorage,
+    [PURGE_MESSAGES]: purgeAll,
+    [GUARD_ABUSE]: guardAbuse,
+    [CHECK_ADDRESSES]: checkAddresses,
+  };
   for (const [job, run] of Object.entries(jobs)) {
     await store.boss.work(job, polling, () =>
       run(context).catch((err: unknown) => log.warn({ err, job }, 'job.failed')),

@@ -19,6 +19,9 @@ const tokens: Readonly<Record<string, readonly TokenKind[]>> = {
   organizations: ['operatorToken'],
   audit_entries: ['operatorToken'],
   spam_reviews: ['operatorToken'],
+  sending_pools: ['operatorToken'],
+  address_blocks: ['operatorToken'],
+  address_checks: ['operatorToken'],
   'openapi.json': [],
 };
 
@@ -59,7 +62,7 @@ function nameOperation(method: string, segments: string[]): string {
 }
 
 function singular(noun: string): string {
-  return noun.replace(/ies$/, 'y').replace(/s$/, '');
+  return noun.replace(/ies$/, 'y').replace(/(?<=ss)es$|(?<!s)s$/, '');
 }
 
 function toWord(segment: string): string {

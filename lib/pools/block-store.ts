@@ -8,7 +8,6 @@
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
-import type { Logger } from '../log.ts';
 import { redisOptions } from '../rpc/redis-options.ts';
 import { type AddressBlock, type BlockTerms, isActive, raiseBlock, readBlock } from './block.ts';
 
@@ -37,7 +36,7 @@ export interface BlockStore {
 export interface BlockStoreOptions {
   redisUrl: string;
   terms: BlockTerms;
-  log: Logger;
+  log: { warn(details: object, message: string): void };
   now?: () => number;
 }
 

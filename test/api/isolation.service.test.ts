@@ -109,6 +109,18 @@ const routes: Record<string, Route> = {
   'GET /spam_reviews': operates(),
   'POST /spam_reviews/:id/release': operates(),
   'POST /spam_reviews/:id/refusal': operates(),
+
+  'GET /sending_pools': operates(),
+  'POST /sending_pools': operates({ sending_pool: { name: 'x' } }),
+  'GET /sending_pools/:id': operates(),
+  'DELETE /sending_pools/:id': operates(),
+  'POST /sending_pools/:id/addresses': operates({ ip_address: { address: '192.0.2.1', helo: 'out.test' } }),
+  'DELETE /sending_pools/:id/addresses/:address_id': operates(),
+  'POST /sending_pools/:id/assignments': operates({ assignment: {} }),
+  'DELETE /sending_pools/:id/assignments/:assignment_id': operates(),
+  'GET /address_blocks': operates(),
+  'DELETE /address_blocks': operates(),
+  'POST /address_checks': operates(),
 };
 
 /** The id of a thing by the segment of the path in front of it; null: one that nobody has. */
@@ -193,6 +205,10 @@ describe('tenants (AU-9)', () => {
       deliveries: delivery.id,
       dkim_keys: key?.dkim_selector ?? 'postern',
       organizations: String(owner.organizationId),
+      // Operators' alone: a tenant's token is refused before anybody looks
+      sending_pools: '1',
+      addresses: '1',
+      assignments: '1',
     };
   }
 

@@ -75,6 +75,7 @@ describe('api/migrate', () => {
       rows.filter(({ notify }) => notify).map(({ name }) => name),
       [
         'cancel-late',
+        'check-addresses',
         'guard-abuse',
         'hand-over',
         'import-suppressions',

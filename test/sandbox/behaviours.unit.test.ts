@@ -30,10 +30,19 @@ describe('the behaviours of recipients', () => {
     }
   });
 
+  it('block the client that the local part names, and no other', () => {
+    const refuse = (address: string, client?: string) =>
+      new RecipientAttempts().refusal(address, findBehaviour(address), client)?.code;
+    assert.equal(refuse('blocks-127.0.0.2@a.test', '127.0.0.2'), 550);
+    assert.equal(refuse('blocks-127.0.0.2+x@a.test', '127.0.0.2'), 550);
+    assert.equal(refuse('blocks-127.0.0.21@a.test', '127.0.0.2'), undefined);
+    assert.equal(refuse('blocks-127.0.0.2@a.test'), undefined);
+  });
+
   it('let greylisted mail in 5 s after its first attempt', () => {
     const attempts = new RecipientAttempts();
     const behaviour = findBehaviour('greylist@a.test');
-    const codeAt = (now: number) => attempts.refusal('greylist@a.test', behaviour, now)?.code;
+    const codeAt = (now: number) => attempts.refusal('greylist@a.test', behaviour, '', now)?.code;
     assert.deepEqual([1_000, 2_000, 5_999, 6_000, 7_000].map(codeAt), [451, 451, 451, undefined, undefined]);
   });
 });
