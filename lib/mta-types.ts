@@ -38,8 +38,6 @@ export interface LocalAddress {
 export interface Delivery {
   id: string;
   seq: string;
-  /** Of the recipient, A-labels */
-  domain: string;
   recipient: string;
   from: string;
   envelope: { from: string; to: string };

@@ -1,7 +1,7 @@
 /** The site behind a recipient's domain, before anything is sent there: by its MX records, remembered for a while. */
 import { Resolver } from 'node:dns/promises';
 import { LRUCache } from 'lru-cache';
-import { siteOfMx } from '../config/sites.ts';
+import { siteOf } from './sites.ts';
 
 const TIMEOUT_MS = 2_000;
 const MAX_DOMAINS = 50_000;
@@ -18,12 +18,12 @@ export function createSiteFinder(nameservers: readonly string[]): FindSite {
 
   async function ask(domain: string): Promise<string> {
     try {
-      const [first] = (await resolver.resolveMx(domain)).toSorted((a, b) => a.priority - b.priority);
-      return siteOfMx(first?.exchange || domain);
+      const records = (await resolver.resolveMx(domain)).toSorted((a, b) => a.priority - b.priority);
+      return siteOf(records.map(({ exchange }) => exchange || domain)); // a null MX has no name (RFC 7505)
     } catch {
       // The delivery meets the same error, and says so. A second look comes sooner.
-      sites.set(domain, Promise.resolve(siteOfMx(domain)), { ttl: UNKNOWN_MS });
-      return siteOfMx(domain);
+      sites.set(domain, Promise.resolve(siteOf([domain])), { ttl: UNKNOWN_MS });
+      return siteOf([domain]);
     }
   }
 
