@@ -14,6 +14,9 @@ const OUTCOMES: Readonly<Record<string, RecipientOutcome>> = {
 /** The first is the one that the sender used (RFC 3464 2.3.1). */
 const NAMES = ['original-recipient', 'final-recipient', 'x-actual-recipient'];
 
+/** The search for an address takes time in proportion to its square. */
+const MAX_ADDRESS_FIELD = 1_000;
+
 type Fields = ReadonlyMap<string, string>;
 
 /** @param content of the message/delivery-status part. Groups without a recipient (the first is about the message) are left out. */
@@ -68,5 +71,5 @@ function withoutType(value: string | undefined): string | undefined {
 }
 
 function addressOf(field: string): string | undefined {
-  return /[^\s<>;"]+@[^\s<>;"]+/.exec(withoutType(field) ?? '')?.[0];
+  return /[^\s<>;"]+@[^\s<>;"]+/.exec((withoutType(field) ?? '').slice(0, MAX_ADDRESS_FIELD))?.[0];
 }
