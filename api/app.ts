@@ -32,6 +32,8 @@ import { cancellationRoutes } from './routes/cancellations.ts';
 import { dkimKeyRoutes } from './routes/dkim-keys.ts';
 import { domainReportRoutes } from './routes/domain-reports.ts';
 import { domainRoutes } from './routes/domains.ts';
+import { inboundMessageRoutes } from './routes/inbound-messages.ts';
+import { inboundRouteRoutes } from './routes/inbound-routes.ts';
 import { messageSourceRoutes } from './routes/message-sources.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { organizationRoutes } from './routes/organizations.ts';
@@ -51,7 +53,9 @@ import { credentialCalls } from './rpc/credentials.ts';
 import { deliveryEventCalls } from './rpc/delivery-events.ts';
 import { dkimKeyCalls } from './rpc/dkim-keys.ts';
 import { domainReportCalls } from './rpc/domain-reports.ts';
+import { inboundMessageCalls } from './rpc/inbound-messages.ts';
 import { mailReportCalls } from './rpc/mail-reports.ts';
+import { recipientCalls } from './rpc/recipients.ts';
 import { sendingPoolCalls } from './rpc/sending-pools.ts';
 import { submissionCalls } from './rpc/submissions.ts';
 import { suppressionCalls } from './rpc/suppressions.ts';
@@ -136,6 +140,8 @@ function publicRoutes(context: Context) {
       cancellationRoutes,
       messageSourceRoutes,
       templateRoutes,
+      inboundRouteRoutes,
+      inboundMessageRoutes,
       domainRoutes,
       verificationRoutes,
       domainReportRoutes,
@@ -170,6 +176,8 @@ function rpcRoutes(context: Context) {
       mailReportCalls,
       domainReportCalls,
       sendingPoolCalls,
+      recipientCalls,
+      inboundMessageCalls,
     ]) {
       addCalls(app, context);
     }

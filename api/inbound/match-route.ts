@@ -12,10 +12,7 @@ export interface MatchableRoute {
 }
 
 /** @param localPart lower case */
-export function matchRoute<R extends MatchableRoute>(
-  routes: readonly R[],
-  localPart: string,
-): R | undefined {
+export function matchRoute<R extends MatchableRoute>(routes: readonly R[], localPart: string): R | undefined {
   const untagged = localPart.replace(/(?<=.)\+.*$/s, '');
   const isExact = (name: string) => (route: R) => route.kind === 'exact' && route.localPart === name;
   const patterns = routes.filter(({ kind }) => kind === 'pattern').toSorted(byWidth);

@@ -2,6 +2,7 @@
 import type { Contract } from '../../lib/rpc/contracts/contract.ts';
 import { findCredential } from '../../lib/rpc/contracts/credentials.ts';
 import { findDkimKeys, findDkimRecord } from '../../lib/rpc/contracts/dkim-keys.ts';
+import { findInboundRecipient } from '../../lib/rpc/contracts/recipients.ts';
 import { findSendingPools } from '../../lib/rpc/contracts/sending-pools.ts';
 import { findSuppression } from '../../lib/rpc/contracts/suppressions.ts';
 import type { Invalidator } from '../../lib/rpc/invalidation.ts';
@@ -15,6 +16,7 @@ const contracts: readonly Contract[] = [
   findCredential,
   findDkimKeys,
   findDkimRecord,
+  findInboundRecipient,
   findSuppression,
   findSendingPools,
 ];

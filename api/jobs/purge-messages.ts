@@ -4,6 +4,7 @@
  */
 import type { Logger } from '../../lib/log.ts';
 import { inTransaction, type Store } from '../database.ts';
+import { purgeInboundMessages } from '../models/inbound-message.ts';
 import {
   dropPartition,
   listOldPartitions,
@@ -31,6 +32,7 @@ export async function purgeAll({ store, log }: PurgeContext): Promise<void> {
     if (purged > 0) log.info({ organizationId: retention.organizationId, purged }, 'messages.purged');
   }
   await inBatches(deadline, () => reapSubmissions(store.pool, BATCH));
+  await inBatches(deadline, () => purgeInboundMessages(store.pool, BATCH));
 }
 
 /** Where one cannot be had now, the others would keep mail waiting as well: they are for the next hour. */

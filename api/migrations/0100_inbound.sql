@@ -11,11 +11,10 @@ create table inbound_routes (
   -- The local part, lower case; of a pattern with * for anything; empty of a catch-all
   local_part        text        not null default '' check (length(local_part) <= 64),
   subaddressing     boolean     not null default true,
-  target            text        not null check (target in ('http', 'forward', 'smtp', 'store')),
-  -- An URL without user and password, an address, host:port; empty of storage
+  target            text        not null check (target in ('http', 'store')),
+  -- An URL without user and password; empty of storage
   destination       text        not null default '' check (length(destination) <= 2048),
   basic_auth_sealed bytea,
-  secret_sealed     bytea,
   description       text        not null default '' check (length(description) <= 200),
   dmarc             text        not null default 'honour' check (dmarc in ('honour', 'mark')),
   spam_refuse_score real        not null default 15,
@@ -30,18 +29,14 @@ create table inbound_routes (
 create unique index inbound_routes_address on inbound_routes (hostname, kind, local_part) where deleted_at is null;
 create index inbound_routes_domain on inbound_routes (domain_id) where deleted_at is null;
 
--- What came in, byte for byte, with the trace fields of our own: once, however many recipients it had. In Postgres, or in
--- object storage from stored_at on, where the key was noted before the object was made.
+-- What came in, byte for byte, with the trace fields of our own: once, however many recipients it had.
 create table inbound_sources (
   id         bigint      generated always as identity primary key,
-  content    bytea,
-  object_key text,
-  stored_at  timestamptz,
+  content    bytea       not null,
   created_at timestamptz not null default now()
 );
 
 alter table inbound_sources alter column content set storage external;
-create index inbound_sources_local on inbound_sources (created_at) where content is not null;
 
 -- One row a message and recipient. Without a route: ours (postmaster, abuse), which operators read.
 create table inbound_messages (
@@ -67,8 +62,6 @@ create table inbound_messages (
   reason           text,
   -- The sent message that it is a reply to
   reply_to_id      bigint,
-  -- The message of ours that it was forwarded as
-  forwarded_as_id  bigint,
   created_at       timestamptz not null default now(),
   updated_at       timestamptz not null default now(),
   constraint inbound_messages_once unique (digest, recipient),
@@ -81,3 +74,8 @@ create index inbound_messages_domain       on inbound_messages (domain_id, id de
 create index inbound_messages_organization on inbound_messages (organization_id, id desc);
 create index inbound_messages_recent       on inbound_messages (domain_id, created_at);
 create index inbound_messages_source       on inbound_messages (source_id);
+
+-- The endpoint of a route with target http. What it is sent is no event but a message that came in; claims, attempts and
+-- the state of the endpoint are as those of all webhooks.
+alter table webhooks           add column inbound_route_id   bigint unique references inbound_routes;
+alter table webhook_deliveries add column inbound_message_id bigint;

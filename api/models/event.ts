@@ -25,7 +25,7 @@ export interface EventData {
 /** What recipients tell of a message that they have. */
 const told = ['complained', 'unsubscribed'] as const;
 type Told = (typeof told)[number];
-const stateless = ['accepted', 'released', 'reported'] as const;
+const stateless = ['accepted', 'released', 'reported', 'replied'] as const;
 
 export interface NewEvent {
   /** UUID; the same id is the same event. */
@@ -35,9 +35,10 @@ export interface NewEvent {
   recipient: string | null;
   /**
    * From `complained` (a recipient called it spam), `unsubscribed`, `released` (somebody has looked at a held message
-   * and lets it go) and `reported` (a mail told of it what changes nothing: a delay, a relay) no state follows.
+   * and lets it go), `reported` (a mail told of it what changes nothing: a delay, a relay) and `replied` (a message came
+   * in that answers it) no state follows.
    */
-  type: 'accepted' | 'released' | 'reported' | Told | Exclude<State, 'queued'>;
+  type: 'accepted' | 'released' | 'reported' | 'replied' | Told | Exclude<State, 'queued'>;
   /** ISO 8601 */
   occurredAt: string;
   data: EventData;

@@ -40,3 +40,11 @@ export async function listOwnedDomains(
   );
   return new Map(rows.map(({ id, name }) => [name, id]));
 }
+
+/** @throws when there is none with the id */
+export async function nameOfDomain(db: Queryable, id: number): Promise<string> {
+  const { rows } = await db.query<{ name: string }>('select name from domains where id = $1', [id]);
+  const [row] = rows;
+  if (!row) throw new Error(`there is no domain ${id}`);
+  return row.name;
+}

@@ -9,6 +9,8 @@ export const areas = [
   'webhooks',
   'suppressions',
   'templates',
+  'inbound_routes',
+  'inbound_messages',
   'domains',
   'api_tokens',
   'organization',

@@ -19,6 +19,8 @@ export interface ClaimedDelivery {
   claim: string;
   event: string;
   messageId: number | null;
+  /** Of an inbound route: what it is sent */
+  inboundMessageId: number | null;
   data: WebhookEventData;
   occurredAt: Date;
   /** Attempts that failed before this one */
@@ -107,6 +109,7 @@ export async function claimDeliveries(
       where delivery.position = due.position and open.id = delivery.webhook_id
   returning delivery.position, delivery.id, delivery.claim, delivery.event, delivery.data, delivery.attempts,
             delivery.message_id  as "messageId",
+            delivery.inbound_message_id as "inboundMessageId",
             delivery.occurred_at as "occurredAt",
             delivery.webhook_id  as "webhookId",
             open.domain_id       as "domainId",

@@ -70,7 +70,9 @@ const columns = `
   old_secret_retires_at as "oldSecretRetiresAt",
   created_at            as "createdAt",
   updated_at            as "updatedAt"`;
-const isRef = 'id = $1 and domain_id = $2 and deleted_at is null';
+/** Not those of inbound routes (models/inbound-route.ts). */
+const isListed = 'deleted_at is null and inbound_route_id is null';
+const isRef = `id = $1 and domain_id = $2 and ${isListed}`;
 
 /**
  * With its secret, which is shown this once; and the domain's key, if this is its first endpoint. Inside a transaction.
@@ -104,7 +106,7 @@ export async function findWebhook(db: Queryable, { id, domainId }: WebhookRef): 
 /** Oldest first. */
 export async function listWebhooks(db: Queryable, domainId: number): Promise<Webhook[]> {
   const { rows } = await db.query<Webhook>(
-    `select ${columns} from webhooks where domain_id = $1 and deleted_at is null order by id`,
+    `select ${columns} from webhooks where domain_id = $1 and ${isListed} order by id`,
     [domainId],
   );
   return rows;
@@ -228,4 +230,21 @@ function sealedSecret(column: 'secret_sealed' | 'old_secret_sealed'): SealedColu
 
 function sealContext(domainId: number): string {
   return `webhooks/${domainId}`;
+}
+
+/**
+ * The endpoint of an inbound route, which gets its messages and no events. Inside a transaction.
+ * @returns its secret, which is shown this once
+ */
+export async function createRouteEndpoint(
+  tx: Queryable,
+  { domainId, routeId, url }: { domainId: number; routeId: number; url: string },
+  masterKey: string,
+): Promise<Buffer> {
+  const secret = randomBytes(SECRET_BYTES);
+  await tx.query(
+    `insert into webhooks (domain_id, inbound_route_id, url, events, secret_sealed) values ($1, $2, $3, '{}', $4)`,
+    [domainId, routeId, url, sealSecret(secret, domainId, masterKey)],
+  );
+  return secret;
 }

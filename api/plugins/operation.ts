@@ -14,6 +14,8 @@ const tokens: Readonly<Record<string, readonly TokenKind[]>> = {
   messages: ['domainToken', 'organizationToken'],
   suppressions: ['domainToken', 'organizationToken'],
   templates: ['domainToken', 'organizationToken'],
+  inbound_routes: ['domainToken', 'organizationToken'],
+  inbound_messages: ['domainToken', 'organizationToken'],
   domains: ['organizationToken'],
   organization: ['organizationToken'],
   organizations: ['operatorToken'],

@@ -22,7 +22,7 @@ import { asFile, inertHeaders } from './foreign-content.ts';
 import { readId } from './id.ts';
 
 /** What a source takes in memory: as it comes from the database, as it is, and as it is answered. */
-const COPIES = 3;
+export const COPIES = 3;
 
 type Loaded<T, Code> = { ok: true; value: T } | { ok: false; code: Code; body: { error: string } };
 type SourceCode = 404 | 410 | 503;
@@ -112,7 +112,7 @@ export function messageSourceRoutes({ store: { pool }, settings }: Context): Fas
   };
 }
 
-function toAttachment(
+export function toAttachment(
   { name, contentType, cid, isInline, content }: AttachedFile,
   index: number,
 ): AttachmentBody {

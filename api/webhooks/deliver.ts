@@ -5,7 +5,7 @@ import type { ClaimedDelivery } from '../models/webhook-claim.ts';
 import { readEndpointUrl, type UrlPolicy } from './endpoint-url.ts';
 import { renderPayload, renderPlainPayload, type WebhookMessage } from './payload.ts';
 import type { Poster, PostResult } from './post.ts';
-import { readRetryAfter, scheduleAttempt } from './schedule.ts';
+import { RETRY_DELAYS_SECONDS, readRetryAfter, scheduleAttempt } from './schedule.ts';
 import { type SigningKeys, signWebhook } from './signature.ts';
 
 /** The contract's; receivers look at it. */
@@ -28,9 +28,33 @@ export interface Material {
 }
 
 export async function deliverWebhook(
-  { poster, urls, maxPayloadBytes }: DeliverContext,
+  context: DeliverContext,
   delivery: ClaimedDelivery,
-  { message, privateKeys: [first, ...others], secrets }: Material,
+  material: Material,
+): Promise<Attempt> {
+  const { message } = material;
+  const isGone = delivery.messageId !== null && !message;
+  const body = message
+    ? renderPayload(delivery, message, context.maxPayloadBytes)
+    : renderPlainPayload(delivery.event, delivery.data, context.maxPayloadBytes);
+  return deliverBody(context, delivery, material, { body: isGone ? undefined : body });
+}
+
+export interface Content {
+  /** Undefined: what it was to be made of is gone. */
+  body: Buffer | undefined;
+  /** The wait before each attempt, where it is not the one of webhooks */
+  delaysSeconds?: readonly number[];
+  /** Beside those of every webhook */
+  headers?: Record<string, string>;
+}
+
+/** As deliverWebhook, of a body that somebody else has made. */
+export async function deliverBody(
+  { poster, urls }: Pick<DeliverContext, 'poster' | 'urls'>,
+  delivery: ClaimedDelivery,
+  { privateKeys: [first, ...others], secrets }: Pick<Material, 'privateKeys' | 'secrets'>,
+  { body, delaysSeconds, headers = {} }: Content,
 ): Promise<Attempt> {
   const startedAt = new Date();
   const from = performance.now();
@@ -48,21 +72,18 @@ export async function deliverWebhook(
     ...outcome,
   });
 
-  if (delivery.messageId !== null && !message) return conclude({ outcome: 'message_gone' });
+  if (!body) return conclude({ outcome: 'message_gone' });
   if (!first) throw new Error(`the domain ${delivery.domainId} has no webhook key`);
-  const body = message
-    ? renderPayload(delivery, message, maxPayloadBytes)
-    : renderPlainPayload(delivery.event, delivery.data, maxPayloadBytes);
   const keys: SigningKeys = { privateKeys: [first, ...others], secrets };
-  const result = await post({ poster, urls }, delivery, body, keys);
-  return conclude(judge(result, delivery.attempts + 1, new Date()));
+  const result = await post({ poster, urls }, delivery, { body, headers }, keys);
+  return conclude(judge(result, delivery.attempts + 1, new Date(), delaysSeconds));
 }
 
 /** The settings may have become stricter since the endpoint was made. */
 async function post(
   { poster, urls }: Pick<DeliverContext, 'poster' | 'urls'>,
   { id, url: text }: ClaimedDelivery,
-  body: Buffer,
+  { body, headers: own }: { body: Buffer; headers: Record<string, string> },
   keys: SigningKeys,
 ): Promise<PostResult> {
   const read = readEndpointUrl(text, urls);
@@ -72,6 +93,7 @@ async function post(
     'Content-Type': 'application/json',
     'Content-Length': String(body.length),
     'User-Agent': USER_AGENT,
+    ...own,
     ...signWebhook({ id, timestamp, body }, keys),
   };
   return poster.post(read.url, headers, body);
@@ -82,9 +104,10 @@ export function judge(
   result: PostResult,
   attempts: number,
   now: Date,
+  delaysSeconds = RETRY_DELAYS_SECONDS,
 ): Pick<Attempt, 'outcome' | 'status' | 'response' | 'nextAttemptAt' | 'pauseUntil' | 'isGone'> {
   if (!result.ok) {
-    const nextAttemptAt = scheduleAttempt({ attempts, now }) ?? null;
+    const nextAttemptAt = scheduleAttempt({ attempts, now, delaysSeconds }) ?? null;
     return {
       outcome: result.reason,
       status: null,
@@ -101,6 +124,6 @@ export function judge(
   const retryAfterSeconds = THROTTLED.has(status) ? readRetryAfter(result.retryAfter, now) : undefined;
   const pauseUntil =
     retryAfterSeconds === undefined ? null : new Date(now.getTime() + retryAfterSeconds * 1000);
-  const nextAttemptAt = scheduleAttempt({ attempts, now, retryAfterSeconds }) ?? null;
+  const nextAttemptAt = scheduleAttempt({ attempts, now, retryAfterSeconds, delaysSeconds }) ?? null;
   return { outcome: 'failed', status, response, nextAttemptAt, pauseUntil, isGone: status === GONE };
 }

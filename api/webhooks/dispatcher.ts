@@ -10,7 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
 import { inTransaction, type Store } from '../database.ts';
+import { deliverInbound } from '../inbound/deliver.ts';
 import { TELL_OWNER } from '../jobs/queues.ts';
+import { concludeInbound } from '../models/inbound-message.ts';
 import { type Attempt, concludeAttempts } from '../models/webhook-attempt.ts';
 import { type ClaimedDelivery, claimDeliveries } from '../models/webhook-claim.ts';
 import { createAddressPolicy } from './address-policy.ts';
@@ -49,6 +51,7 @@ export function startDispatcher({
   const resolve = createResolver(webhooks.nameservers, addresses);
   const poster = createPoster({ addresses, resolve, timeoutMs: webhooks.timeoutMs });
   const context = { poster, urls: { ...webhooks, addresses }, maxPayloadBytes: webhooks.maxPayloadBytes };
+  const inbound = { ...context, pool: store.pool, masterKey: secrets.key };
   const gather = createMaterialGatherer(store.pool, secrets.key);
   const running = createRunning();
   const ended: Attempt[] = [];
@@ -72,7 +75,11 @@ export function startDispatcher({
   async function run(delivery: ClaimedDelivery, material: Material): Promise<void> {
     running.add(delivery);
     try {
-      const attempt = await deliverWebhook(context, delivery, material);
+      const attempt =
+        delivery.inboundMessageId === null
+          ? await deliverWebhook(context, delivery, material)
+          : await deliverInbound(inbound, delivery, material);
+      if (!attempt) return;
       metrics.count(attempt);
       ended.push(attempt);
     } catch (error) {
@@ -88,6 +95,7 @@ export function startDispatcher({
     if (attempts.length === 0) return;
     const troubles = await inTransaction(store, async (tx) => {
       const found = await concludeAttempts(tx, attempts);
+      await concludeInbound(tx, attempts);
       for (const trouble of found) await tx.enqueue(TELL_OWNER, trouble);
       return found;
     });

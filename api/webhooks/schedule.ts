@@ -25,13 +25,15 @@ export function scheduleAttempt({
   now,
   retryAfterSeconds = 0,
   random = Math.random,
+  delaysSeconds = RETRY_DELAYS_SECONDS,
 }: {
   attempts: number;
   now: Date;
   retryAfterSeconds?: number | undefined;
   random?: () => number;
+  delaysSeconds?: readonly number[];
 }): Date | undefined {
-  const delay = RETRY_DELAYS_SECONDS[attempts];
+  const delay = delaysSeconds[attempts];
   if (delay === undefined) return undefined;
   const jittered = delay * (1 + JITTER * (2 * random() - 1));
   return new Date(now.getTime() + Math.max(jittered, retryAfterSeconds) * 1000);

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import type { InjectOptions } from 'fastify';
 import { createOperatorToken } from '../../api/models/api-token.ts';
+import { attachedMessage, receive } from './inbound/support.ts';
 import { sendRequest, startTestApi, type Tenant, type TestApi } from './support.ts';
 
 const DOMAIN = 'mailpace-server-token';
@@ -57,6 +58,19 @@ const routes: Record<string, Route> = {
   'PATCH /templates/:id': { ...reads, payload: { subject: 'x' } },
   'DELETE /templates/:id': reads,
   'POST /templates/:id/preview': { ...reads, payload: {} },
+
+  'GET /inbound_routes': reads,
+  'POST /inbound_routes': {
+    ...reads,
+    payload: { address: 'x@ours.test', domain: 'ours.test', target: 'store' },
+  },
+  'GET /inbound_routes/:id': reads,
+  'DELETE /inbound_routes/:id': reads,
+  'GET /inbound_messages': reads,
+  'GET /inbound_messages/:id': reads,
+  'GET /inbound_messages/:id/source': reads,
+  'GET /inbound_messages/:id/parts': reads,
+  'GET /inbound_messages/:id/attachments/:number': reads,
 
   'GET /domains': manages(),
   'POST /domains': manages({ domain: { url: 'new.test' } }),
@@ -192,8 +206,16 @@ describe('tenants (AU-9)', () => {
       headers: { [ORGANIZATION]: owner.organizationToken, 'content-type': 'text/csv' },
       payload: `address\r\nb@gone.${owner.domain}\r\n`,
     });
+    const route = await manage('POST', '/inbound_routes', {
+      address: `*@${owner.domain}`,
+      domain: owner.domain,
+      target: 'store',
+    });
+    const received = await receive(api, `ann@${owner.domain}`, attachedMessage(payload.attachments.length));
     return {
       domains: String(owner.domainId),
+      inbound_routes: String(route.id),
+      inbound_messages: String(received.body.ids[0]),
       messages: String(sent.json().id),
       spam_reviews: String(sent.json().id),
       attachments: String(payload.attachments.length),

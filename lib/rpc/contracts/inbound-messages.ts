@@ -11,10 +11,9 @@ export const inboundAuthenticationSchema = Type.Object({
   /** `domain`: of MAIL FROM, or of HELO where that is empty */
   spf: Type.Object({ result, domain }),
   /** One a signature, in their order; none: an empty list */
-  dkim: Type.Array(
-    Type.Object({ result, domain, selector: nullable(Type.String({ maxLength: 253 })) }),
-    { maxItems: 50 },
-  ),
+  dkim: Type.Array(Type.Object({ result, domain, selector: nullable(Type.String({ maxLength: 253 })) }), {
+    maxItems: 50,
+  }),
   /** `domain`: of From; `policy`: none, quarantine or reject, null where nothing is published */
   dmarc: Type.Object({ result, domain, policy: nullable(Type.String({ maxLength: 20 })) }),
   arc: Type.Object({ result }),

@@ -1,0 +1,233 @@
+/** Messages that came in: one row a recipient, over one source. */
+import type { NewInboundMessage } from '../../lib/rpc/contracts/inbound-messages.ts';
+import type { Queryable } from '../database.ts';
+import { toStorable } from './event.ts';
+import type { InboundRoute } from './inbound-route.ts';
+import type { ListOwner } from './list-owner.ts';
+import type { Attempt } from './webhook-attempt.ts';
+
+export const inboundStates = ['stored', 'queued', 'retrying', 'delivered', 'failed'] as const;
+
+export type InboundTarget =
+  | { address: string; route: InboundRoute; replyToId: number | null }
+  /** Ours: operators read it. */
+  | { address: string; purpose: 'postmaster' | 'abuse' };
+
+export interface InboundMessage
+  extends Pick<NewInboundMessage, 'client' | 'authentication' | 'spam' | 'virus'> {
+  id: number;
+  domainId: number;
+  domain: string;
+  routeId: number;
+  state: (typeof inboundStates)[number];
+  /** What the endpoint last answered, where it did not take the message */
+  reason: string | null;
+  envelopeFrom: string;
+  recipient: string;
+  fromHeader: string;
+  subject: string | null;
+  messageId: string | null;
+  sizeBytes: number;
+  /** The sent message that it is a reply to */
+  replyToId: number | null;
+  createdAt: Date;
+}
+
+type Taken = Omit<NewInboundMessage, 'message'> & {
+  content: Buffer;
+  fromHeader: string;
+  subject: string | null;
+  messageId: string | null;
+};
+
+const columns = `
+  message.id, message.state, message.reason, message.recipient, message.subject, message.client,
+  message.authentication, message.spam, message.virus,
+  message.domain_id     as "domainId",
+  (select name from domains where id = message.domain_id) as domain,
+  message.route_id      as "routeId",
+  message.envelope_from as "envelopeFrom",
+  message.from_header   as "fromHeader",
+  message.message_id    as "messageId",
+  message.size_bytes    as "sizeBytes",
+  message.reply_to_id   as "replyToId",
+  message.created_at    as "createdAt"`;
+/** `$1` and `$2` are the owner's organization and domain. */
+const isOwned = 'message.organization_id = $1 and ($2::bigint is null or message.domain_id = $2)';
+
+/** Those of the targets that do not have this message yet, and what their endpoints are to be sent. Inside a transaction. */
+export async function insertInboundMessages(
+  tx: Queryable,
+  taken: Taken,
+  targets: readonly InboundTarget[],
+): Promise<{ id: number; replyToId: number | null; recipient: string }[]> {
+  const { rows: sources } = await tx.query<{ id: number }>(
+    'insert into inbound_sources (content) values ($1) returning id',
+    [taken.content],
+  );
+  const rows = targets.map((target) => ({
+    recipient: target.address,
+    ...('route' in target
+      ? {
+          organization_id: target.route.organizationId,
+          domain_id: target.route.domainId,
+          route_id: target.route.id,
+          reply_to_id: target.replyToId,
+          state: target.route.target === 'store' ? 'stored' : 'queued',
+        }
+      : { purpose: target.purpose, state: 'stored' }),
+  }));
+  const { rows: inserted } = await tx.query<{ id: number; replyToId: number | null; recipient: string }>(
+    `insert into inbound_messages (organization_id, domain_id, route_id, purpose, reply_to_id, state, recipient,
+                                   source_id, digest, envelope_from, from_header, subject, message_id, size_bytes, client,
+                                   authentication, spam, virus)
+          select target.organization_id, target.domain_id, target.route_id, target.purpose, target.reply_to_id,
+                 target.state, target.recipient, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
+            from jsonb_to_recordset($1) as target (organization_id bigint, domain_id bigint, route_id bigint, purpose text,
+                                                   reply_to_id bigint, state text, recipient text)
+     on conflict (digest, recipient) do nothing
+       returning id, recipient, reply_to_id as "replyToId"`,
+    [
+      JSON.stringify(rows),
+      sources[0]?.id,
+      taken.digest,
+      ...toStorable([taken.envelope.from, taken.fromHeader, taken.subject, taken.messageId]),
+      taken.content.length,
+      ...[taken.client, taken.authentication].map((value) => JSON.stringify(toStorable(value))),
+      taken.spam && JSON.stringify(toStorable(taken.spam)),
+      toStorable(taken.virus),
+    ],
+  );
+  if (inserted.length === 0) await tx.query('delete from inbound_sources where id = $1', [sources[0]?.id]);
+  await tx.query(
+    `insert into webhook_deliveries (webhook_id, inbound_message_id, event, data, occurred_at)
+          select webhook.id, message.id, 'inbound.message', '{}', now()
+            from inbound_messages message
+            join webhooks webhook on webhook.inbound_route_id = message.route_id and webhook.deleted_at is null
+           where message.id = any($1::bigint[])`,
+    [inserted.map(({ id }) => id)],
+  );
+  return inserted;
+}
+
+export interface InboundQuery {
+  routeId?: number | undefined;
+  state?: string | undefined;
+  recipient?: string | undefined;
+  /** Only messages older than this id */
+  before?: number | undefined;
+  limit: number;
+}
+
+/** Newest first. */
+export async function listInboundMessages(
+  db: Queryable,
+  { organizationId, domainId }: ListOwner,
+  { routeId, state, recipient, before, limit }: InboundQuery,
+): Promise<InboundMessage[]> {
+  const { rows } = await db.query<InboundMessage>(
+    `select ${columns}
+       from inbound_messages message
+      where ${isOwned}
+        and ($3::bigint is null or message.route_id = $3)
+        and ($4::text is null or message.state = $4)
+        and ($5::text is null or lower(message.recipient) = lower($5))
+        and ($6::bigint is null or message.id < $6)
+      order by message.id desc
+      limit $7`,
+    [
+      organizationId,
+      domainId ?? null,
+      routeId ?? null,
+      state ?? null,
+      recipient ?? null,
+      before ?? null,
+      limit,
+    ],
+  );
+  return rows;
+}
+
+/** Undefined: there is none, or it is another's. */
+export async function findInboundMessage(
+  db: Queryable,
+  id: number,
+  { organizationId, domainId }: ListOwner,
+): Promise<InboundMessage | undefined> {
+  const { rows } = await db.query<InboundMessage>(
+    `select ${columns} from inbound_messages message where ${isOwned} and message.id = $3`,
+    [organizationId, domainId ?? null, id],
+  );
+  return rows[0];
+}
+
+/** What an endpoint is sent of it. Undefined: it was purged. */
+export async function findInboundForEndpoint(
+  db: Queryable,
+  id: number,
+): Promise<(InboundMessage & { basicAuthSealed: Buffer | null }) | undefined> {
+  const { rows } = await db.query<InboundMessage & { basicAuthSealed: Buffer | null }>(
+    `select ${columns}, route.basic_auth_sealed as "basicAuthSealed"
+       from inbound_messages message
+       join inbound_routes route on route.id = message.route_id
+      where message.id = $1`,
+    [id],
+  );
+  return rows[0];
+}
+
+/** Undefined: it is not kept any more. */
+export async function findInboundContent(db: Queryable, id: number): Promise<Buffer | undefined> {
+  const { rows } = await db.query<{ content: Buffer }>(
+    `select source.content
+       from inbound_messages message
+       join inbound_sources source on source.id = message.source_id
+      where message.id = $1`,
+    [id],
+  );
+  return rows[0]?.content;
+}
+
+/** What the attempts mean for the messages: behind concludeAttempts, in its transaction. */
+export async function concludeInbound(tx: Queryable, attempts: readonly Attempt[]): Promise<void> {
+  await tx.query(
+    `update inbound_messages message
+        set state = case delivery.state when 'delivered' then 'delivered' when 'dead' then 'failed' else 'retrying' end,
+            reason = case when delivery.state <> 'delivered' then attempt.reason end,
+            updated_at = now()
+       from unnest($1::bigint[], $2::text[]) as attempt (position, reason)
+       join webhook_deliveries delivery on delivery.position = attempt.position
+      where message.id = delivery.inbound_message_id and delivery.claim is null`,
+    [
+      attempts.map(({ position }) => position),
+      attempts.map(({ outcome, status, response }) =>
+        `${status ?? outcome} ${response ?? ''}`.trim().slice(0, 1000),
+      ),
+    ],
+  );
+}
+
+/** What is over its organization's retention goes, and sources that nobody has any more. @returns how many */
+export async function purgeInboundMessages(db: Queryable, limit: number): Promise<number> {
+  const { rowCount } = await db.query(
+    `with gone as (
+       delete from inbound_messages
+        where id in (select message.id
+                       from inbound_messages message
+                       left join organizations organization on organization.id = message.organization_id
+                      where message.state not in ('queued', 'retrying')
+                        and message.updated_at < now() - make_interval(days => coalesce(organization.retention_days, 30))
+                      order by message.id
+                      limit $1)
+       returning source_id
+     )
+     select from gone`,
+    [limit],
+  );
+  await db.query(
+    `delete from inbound_sources source
+      where created_at < now() - interval '1 day'
+        and not exists (select from inbound_messages where source_id = source.id)`,
+  );
+  return rowCount ?? 0;
+}

@@ -1,0 +1,134 @@
+/** Mail that came in: listed, and fetched whole or in parts. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
+import type { Context } from '../app.ts';
+import type { Parts } from '../mail/parts.ts';
+import { readParts } from '../mail/read-parts.ts';
+import {
+  findInboundContent,
+  findInboundMessage,
+  type InboundMessage,
+  listInboundMessages,
+} from '../models/inbound-message.ts';
+import { UNAVAILABLE } from '../plugins/admission.ts';
+import { NOT_FOUND } from '../plugins/errors.ts';
+import { authenticateOwner, ownerOf } from '../plugins/list-owner.ts';
+import {
+  type InboundMessageBody,
+  listInboundMessagesSchema,
+  listInboundPartsSchema,
+  showInboundAttachmentSchema,
+  showInboundMessageSchema,
+  showInboundSourceSchema,
+} from '../schemas/inbound-messages.ts';
+import { readCursor, writeCursor } from './cursor.ts';
+import { asFile, inertHeaders } from './foreign-content.ts';
+import { readId } from './id.ts';
+import { COPIES, toAttachment } from './message-sources.ts';
+
+type Loaded<T, Code> = { ok: true; value: T } | { ok: false; code: Code; body: { error: string } };
+
+export function inboundMessageRoutes({ store: { pool } }: Context): FastifyPluginAsyncTypebox {
+  async function loadContent(request: FastifyRequest, id: string): Promise<Loaded<Buffer, 404 | 410 | 503>> {
+    const message = await findInboundMessage(pool, readId(id), ownerOf(request));
+    if (!message) return { ok: false, code: 404, body: NOT_FOUND };
+    if (!request.admitBytes(message.sizeBytes * COPIES)) return { ok: false, code: 503, body: UNAVAILABLE };
+    const value = await findInboundContent(pool, message.id);
+    const gone = { error: 'The source of this message is not kept any more' };
+    return value ? { ok: true, value } : { ok: false, code: 410, body: gone };
+  }
+
+  async function loadParts(
+    request: FastifyRequest,
+    id: string,
+  ): Promise<Loaded<Parts, 404 | 410 | 422 | 503>> {
+    const content = await loadContent(request, id);
+    if (!content.ok) return content;
+    const value = await readParts(content.value);
+    const refusal = { error: 'This message cannot be taken apart' };
+    return value ? { ok: true, value } : { ok: false, code: 422, body: refusal };
+  }
+
+  return async (app) => {
+    app.addHook('onRequest', authenticateOwner(pool));
+    const config = { answersOtherType: true };
+
+    app.get('/inbound_messages', { schema: listInboundMessagesSchema }, async (request, reply) => {
+      const { cursor, route_id: routeId, status: state, recipient, limit } = request.query;
+      const before = cursor === undefined ? undefined : readCursor(cursor);
+      if (cursor !== undefined && before === undefined) {
+        return reply.code(422).send({ errors: { cursor: ['is invalid'] } });
+      }
+      const query = { routeId, state, recipient, before, limit: limit + 1 };
+      const found = await listInboundMessages(pool, ownerOf(request), query);
+      const page = found.slice(0, limit);
+      const last = found.length > limit ? page.at(-1) : undefined;
+      return { inbound_messages: page.map(toMessage), next_cursor: last ? writeCursor(last.id) : null };
+    });
+
+    app.get('/inbound_messages/:id', { schema: showInboundMessageSchema }, async (request, reply) => {
+      const message = await findInboundMessage(pool, readId(request.params.id), ownerOf(request));
+      return message ? toMessage(message) : reply.code(404).send(NOT_FOUND);
+    });
+
+    app.get(
+      '/inbound_messages/:id/source',
+      { schema: showInboundSourceSchema, config },
+      async (request, reply) => {
+        const content = await loadContent(request, request.params.id);
+        if (!content.ok) return reply.code(content.code).send(content.body);
+        const name = asFile(`${request.params.id}.eml`);
+        return reply
+          .headers({ ...inertHeaders, 'content-disposition': name })
+          .type('message/rfc822')
+          .send(content.value);
+      },
+    );
+
+    app.get('/inbound_messages/:id/parts', { schema: listInboundPartsSchema }, async (request, reply) => {
+      const parts = await loadParts(request, request.params.id);
+      if (!parts.ok) return reply.code(parts.code).send(parts.body);
+      const { text, html, attachments } = parts.value;
+      return { text, html, attachments: attachments.map(toAttachment) };
+    });
+
+    app.get(
+      '/inbound_messages/:id/attachments/:number',
+      { schema: showInboundAttachmentSchema, config },
+      async (request, reply) => {
+        const { id, number } = request.params;
+        const parts = await loadParts(request, id);
+        if (!parts.ok) return reply.code(parts.code).send(parts.body);
+        const file = parts.value.attachments[readId(number) - 1];
+        if (!file) return reply.code(404).send(NOT_FOUND);
+        const disposition = asFile(file.name ?? `attachment-${number}`);
+        return reply
+          .headers({ ...inertHeaders, 'content-disposition': disposition })
+          .type(file.contentType)
+          .send(file.content);
+      },
+    );
+  };
+}
+
+function toMessage(message: InboundMessage): InboundMessageBody {
+  const { spf, dkim, dmarc, arc } = message.authentication;
+  return {
+    id: message.id,
+    domain: message.domain,
+    route_id: message.routeId,
+    status: message.state,
+    reason: message.reason,
+    envelope: { from: message.envelopeFrom, to: message.recipient },
+    from: message.fromHeader,
+    subject: message.subject,
+    message_id: message.messageId,
+    size: message.sizeBytes,
+    reply_to: message.replyToId,
+    client: message.client,
+    ...{ spf, dkim, dmarc, arc },
+    spam: message.spam,
+    virus: message.virus,
+    created_at: message.createdAt.toISOString(),
+  };
+}

@@ -1,0 +1,60 @@
+import Type, { type Static } from 'typebox';
+import { routeKinds, routeTargets } from '../models/inbound-route.ts';
+import { errorSchema, managementFailures, moment, nullable } from './replies.ts';
+
+const routeSchema = Type.Object({
+  id: Type.Integer(),
+  domain: Type.String(),
+  address: Type.String({ description: 'ann@example.com, sales-*@example.com, *@in.example.com' }),
+  kind: Type.Enum(routeKinds),
+  subaddressing: Type.Boolean(),
+  target: Type.Enum(routeTargets),
+  url: nullable(Type.String({ description: 'Without user and password' })),
+  basic_auth: Type.Boolean({ description: 'A user and a password are sent to the url' }),
+  dmarc: Type.Enum(['honour', 'mark']),
+  spam_refuse_score: Type.Number(),
+  description: Type.String(),
+  created_at: moment,
+  updated_at: moment,
+});
+export type InboundRouteBody = Static<typeof routeSchema>;
+
+const newRouteSchema = Type.Object({
+  domain: Type.Optional(
+    nullable(Type.String({ maxLength: 253, description: 'Needed with the token of an organization' })),
+  ),
+  address: Type.String({ minLength: 3, maxLength: 320 }),
+  target: Type.Enum(routeTargets),
+  url: Type.Optional(Type.String({ maxLength: 2048, description: 'Of http; may hold user:password@' })),
+  subaddressing: Type.Optional(Type.Boolean({ description: 'ann+tag is ann; true where nothing is said' })),
+  dmarc: Type.Optional(
+    Type.Enum(['honour', 'mark'], { description: 'Whether mail that fails DMARC with p=reject is refused' }),
+  ),
+  spam_refuse_score: Type.Optional(
+    Type.Number({ minimum: 0, maximum: 1000, description: 'Refused from here on; 15 where nothing is said' }),
+  ),
+  description: Type.Optional(Type.String({ maxLength: 200, pattern: '^[^\\u0000-\\u001f]*$' })),
+});
+export type NewRouteBody = Static<typeof newRouteSchema>;
+
+const failures = { 400: errorSchema, ...managementFailures };
+const params = Type.Object({ id: Type.String() });
+
+export const listInboundRoutesSchema = {
+  response: { 200: Type.Object({ inbound_routes: Type.Array(routeSchema) }), ...failures },
+};
+export const showInboundRouteSchema = { params, response: { 200: routeSchema, ...failures } };
+export const createInboundRouteSchema = {
+  body: newRouteSchema,
+  response: {
+    201: Type.Object({
+      ...routeSchema.properties,
+      secret: nullable(Type.String({ description: 'whsec_… of http; shown once' })),
+    }),
+    ...failures,
+  },
+};
+export const deleteInboundRouteSchema = {
+  params,
+  response: { 200: Type.Object({ message: Type.String() }), ...failures },
+};
