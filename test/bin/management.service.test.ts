@@ -129,4 +129,13 @@ describe('bin/postern, managing', () => {
     assert.equal(sandbox, true);
     assert.match(stdout, /ci +everything, in the sandbox/);
   });
+
+  it('makes an inbound route, lists it, and deletes it', async () => {
+    const { id } = await json('inbound', 'add', '*@in.cli.test', '--domain', 'cli.test');
+    const { stdout } = await run('inbound', 'list');
+    assert.match(stdout, new RegExp(`^${id} +\\*@in\\.cli\\.test +store$`, 'm'));
+    assert.match((await run('inbound', 'messages')).stdout, /^No messages/);
+    await json('inbound', 'remove', String(id));
+    assert.match((await run('inbound', 'list')).stdout, /^No routes/);
+  });
 });
