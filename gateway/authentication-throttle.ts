@@ -9,7 +9,7 @@
 import { Redis } from 'ioredis';
 import type { Logger } from '../lib/log.ts';
 import { redisOptions } from '../lib/rpc/redis-options.ts';
-import { clientOf } from './client-limits.ts';
+import { clientOf } from '../lib/client-limits.ts';
 import { Tally } from './tally.ts';
 
 export interface Attempt {

@@ -5,7 +5,7 @@ import type { RpcClient } from '../lib/rpc/client.ts';
 import type { Credential } from '../lib/rpc/contracts/credentials.ts';
 import type { Submission } from '../lib/rpc/contracts/submissions.ts';
 import type { AuthenticationThrottle } from './authentication-throttle.ts';
-import type { MemoryBudget } from './memory-budget.ts';
+import type { MemoryBudget } from '../lib/memory-budget.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { SendingPauses } from './sending-pauses.ts';
 

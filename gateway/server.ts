@@ -23,8 +23,8 @@ import { findCredential } from '../lib/rpc/contracts/credentials.ts';
 import { digestToken } from '../lib/secrets.ts';
 import { handleShutdown } from '../lib/shutdown.ts';
 import { createAuthenticationThrottle } from './authentication-throttle.ts';
-import { loadCertificate } from './certificate.ts';
-import { watchCertificate } from './certificate-watch.ts';
+import { loadCertificate } from '../lib/certificate.ts';
+import { watchCertificate } from '../lib/certificate-watch.ts';
 import { createGateway } from './gateway.ts';
 
 const settings = loadSettings();

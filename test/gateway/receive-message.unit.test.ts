@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { PassThrough, Readable } from 'node:stream';
-import { MemoryBudget } from '../../gateway/memory-budget.ts';
+import { MemoryBudget } from '../../lib/memory-budget.ts';
 import { receiveMessage } from '../../gateway/receive-message.ts';
 import { replies } from '../../gateway/replies.ts';
 

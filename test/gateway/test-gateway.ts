@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import Fastify from 'fastify';
 import { Registry } from 'prom-client';
 import { createAuthenticationThrottle } from '../../gateway/authentication-throttle.ts';
-import { type Certificate, loadCertificate } from '../../gateway/certificate.ts';
+import { type Certificate, loadCertificate } from '../../lib/certificate.ts';
 import { createGateway, type Gateway } from '../../gateway/gateway.ts';
 import { createLogger, type Logger } from '../../lib/log.ts';
 import { createRpcClient } from '../../lib/rpc/client.ts';

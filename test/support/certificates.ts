@@ -1,6 +1,6 @@
 /** Certificates for tests, self-signed. */
 import { generate } from 'selfsigned';
-import type { Certificate } from '../../gateway/certificate.ts';
+import type { Certificate } from '../../lib/certificate.ts';
 
 const DAY_MS = 86_400_000;
 

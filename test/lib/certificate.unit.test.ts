@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { loadCertificate } from '../../gateway/certificate.ts';
+import { loadCertificate } from '../../lib/certificate.ts';
 
 describe('loadCertificate', () => {
   let directory: string;

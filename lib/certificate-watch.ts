@@ -4,7 +4,7 @@
  * The files are read again and again, because renewals replace them by way of symbolic links, which file events miss.
  * A pair that is no pair (between two writes, say), or is out of date, is refused; the old one stays in use.
  */
-import type { Logger } from '../lib/log.ts';
+import type { Logger } from './log.ts';
 import { type Certificate, readExpiry } from './certificate.ts';
 
 export interface CertificateWatchOptions {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ClientCounter, clientOf } from '../../gateway/client-limits.ts';
+import { ClientCounter, clientOf } from '../../lib/client-limits.ts';
 
 describe('ClientCounter', () => {
   it('RS-4: refuses the client that has too many, and nobody else', () => {
