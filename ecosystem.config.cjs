@@ -106,5 +106,6 @@ module.exports = {
     node('worker', 'api/worker.ts'),
     node('mta', 'mta/start.ts'),
     node('gateway', 'gateway/server.ts'),
+    node('inbound', 'inbound/start.ts'),
   ],
 };

@@ -1,7 +1,7 @@
 /** Lets clients in while there is room, and tells the others why not. */
 import type { Socket } from 'node:net';
-import type { Logger } from '../lib/log.ts';
 import { ClientCounter, type ClientLimits } from '../lib/client-limits.ts';
+import type { Logger } from '../lib/log.ts';
 import { formatReply, type Reply, replies } from './replies.ts';
 
 /** How long a refused client may take to read why. */

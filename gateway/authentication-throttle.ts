@@ -7,9 +7,9 @@
  * during the last day stays welcome until it fails.
  */
 import { Redis } from 'ioredis';
+import { clientOf } from '../lib/client-limits.ts';
 import type { Logger } from '../lib/log.ts';
 import { redisOptions } from '../lib/rpc/redis-options.ts';
-import { clientOf } from '../lib/client-limits.ts';
 import { Tally } from './tally.ts';
 
 export interface Attempt {

@@ -1,11 +1,11 @@
 /** What the handlers of all sessions share, and what each session has of its own. */
 import type { SMTPServerSession } from 'smtp-server';
 import type { Logger } from '../lib/log.ts';
+import type { MemoryBudget } from '../lib/memory-budget.ts';
 import type { RpcClient } from '../lib/rpc/client.ts';
 import type { Credential } from '../lib/rpc/contracts/credentials.ts';
 import type { Submission } from '../lib/rpc/contracts/submissions.ts';
 import type { AuthenticationThrottle } from './authentication-throttle.ts';
-import type { MemoryBudget } from '../lib/memory-budget.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { SendingPauses } from './sending-pauses.ts';
 

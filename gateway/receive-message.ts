@@ -1,7 +1,7 @@
 /** Takes in one message: up to its last byte whatever is wrong with it, so that the next command is a command. */
 import type { Readable } from 'node:stream';
-import { GrowingBuffer } from './growing-buffer.ts';
 import type { MemoryBudget } from '../lib/memory-budget.ts';
+import { GrowingBuffer } from './growing-buffer.ts';
 import { type Reply, replies } from './replies.ts';
 import { WireCheck } from './wire-check.ts';
 

@@ -13,18 +13,16 @@
  * 2920 (PIPELINING), 2034 and 3463 (enhanced codes), 8996 (no TLS before 1.2).
  * Settings: gateway.*, limits.*, hostname, api.url, redis.url, secrets.
  */
-import { randomBytes } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { loadSettings } from '../config/load.ts';
-import { createLogger } from '../lib/log.ts';
-import { startMonitor } from '../lib/monitor.ts';
-import { createRpcClient } from '../lib/rpc/client.ts';
-import { findCredential } from '../lib/rpc/contracts/credentials.ts';
-import { digestToken } from '../lib/secrets.ts';
-import { handleShutdown } from '../lib/shutdown.ts';
-import { createAuthenticationThrottle } from './authentication-throttle.ts';
 import { loadCertificate } from '../lib/certificate.ts';
 import { watchCertificate } from '../lib/certificate-watch.ts';
+import { createLogger } from '../lib/log.ts';
+import { startMonitor } from '../lib/monitor.ts';
+import { checkApi } from '../lib/rpc/check-api.ts';
+import { createRpcClient } from '../lib/rpc/client.ts';
+import { handleShutdown } from '../lib/shutdown.ts';
+import { createAuthenticationThrottle } from './authentication-throttle.ts';
 import { createGateway } from './gateway.ts';
 
 const settings = loadSettings();
@@ -46,7 +44,7 @@ const monitor = await startMonitor({
   service: 'gateway',
   port: settings.gateway.monitorPort,
   registry,
-  checks: { api: checkApi },
+  checks: { api: () => checkApi(rpc) },
 });
 shutdown.add('monitor', () => monitor.close());
 
@@ -66,10 +64,3 @@ const stopWatching = watchCertificate({
 });
 shutdown.add('certificate', stopWatching);
 log.info({ ports: await gateway.listen() }, 'gateway.started');
-
-/** A token nobody has is in no cache: only the api itself can say so. */
-async function checkApi(): Promise<void> {
-  const digest = digestToken(randomBytes(32).toString('hex'));
-  const result = await rpc.call(findCredential, { params: { digest } });
-  if (!result.ok && result.reason !== 'not_found') throw new Error(`the api's RPC is ${result.reason}`);
-}

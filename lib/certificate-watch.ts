@@ -4,8 +4,9 @@
  * The files are read again and again, because renewals replace them by way of symbolic links, which file events miss.
  * A pair that is no pair (between two writes, say), or is out of date, is refused; the old one stays in use.
  */
-import type { Logger } from './log.ts';
+
 import { type Certificate, readExpiry } from './certificate.ts';
+import type { Logger } from './log.ts';
 
 export interface CertificateWatchOptions {
   /** The pair that is in use */

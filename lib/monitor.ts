@@ -18,14 +18,21 @@ export interface Health {
   checks: Record<string, string>;
 }
 
-export interface MonitorOptions {
+export type MonitorOptions = {
   service: string;
   host?: string;
   port: number;
-  registry: Registry;
-  /** false when the registry has the process's own figures already */
-  collectsDefaults?: boolean;
   checks?: Record<string, Check>;
+} & (
+  | { registry: Registry; collectsDefaults?: true }
+  /** The registry, or whatever stands for several, has the process's own figures already. */
+  | { registry: Figures; collectsDefaults: false }
+);
+
+/** What `/metrics` shows */
+interface Figures {
+  contentType: string;
+  metrics(): Promise<string>;
 }
 
 export async function startMonitor(options: MonitorOptions): Promise<Server> {
@@ -70,7 +77,13 @@ async function answerHealth({ service, checks }: MonitorOptions, response: Serve
   response.end(JSON.stringify(health));
 }
 
-async function answerMetrics(registry: Registry, response: ServerResponse): Promise<void> {
-  response.writeHead(200, { 'content-type': registry.contentType });
-  response.end(await registry.metrics());
+/** Figures that cannot be had (a process that ends while it is asked) are 503: the next scrape has them. */
+async function answerMetrics(registry: Figures, response: ServerResponse): Promise<void> {
+  try {
+    const figures = await registry.metrics();
+    response.writeHead(200, { 'content-type': registry.contentType });
+    response.end(figures);
+  } catch (error) {
+    response.writeHead(503).end(error instanceof Error ? error.message : String(error));
+  }
 }

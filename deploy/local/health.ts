@@ -15,12 +15,13 @@ export interface Endpoint {
 
 /** The health addresses of the processes that have one. */
 export function listHealthEndpoints(settings: Settings): Endpoint[] {
-  const { api, worker, gateway, mta, sandbox, spam, environment } = settings;
+  const { api, worker, gateway, mta, inbound, sandbox, spam, environment } = settings;
   const ports: [string, number][] = [
     ['api', api.port],
     ['worker', worker.port],
     ['gateway', gateway.monitorPort],
     ['mta', mta.controlPort],
+    ['inbound', inbound.monitorPort],
   ];
   if (environment !== 'production') ports.push(['sandbox', sandbox.httpPort]);
   const endpoints = ports.map(([name, port]) => ({ name, url: `http://127.0.0.1:${port}/health` }));

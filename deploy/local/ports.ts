@@ -19,7 +19,7 @@ export interface Port {
 
 /** Every port that the processes of this installation listen on. */
 export function listPorts(settings: Settings, environment: Environment): Port[] {
-  const { api, worker, gateway, mta, sandbox } = settings;
+  const { api, worker, gateway, mta, inbound, sandbox } = settings;
   const loopback = '127.0.0.1';
   const rspamd = findOwnRspamd(settings, environment);
   const tcp = (process: string, host: string, ...ports: (number | undefined)[]): Port[] =>
@@ -34,6 +34,8 @@ export function listPorts(settings: Settings, environment: Environment): Port[] 
     ...tcp('gateway', loopback, gateway.monitorPort),
     ...tcp('mta', mta.intakeHost, mta.intakePort),
     ...tcp('mta', loopback, mta.apiPort, mta.queueServerPort, mta.controlPort),
+    ...tcp('inbound', inbound.host, inbound.port),
+    ...tcp('inbound', loopback, inbound.monitorPort),
     ...tcp('sandbox', sandbox.host, sandbox.dnsPort, sandbox.smtpPort, sandbox.httpPort),
     { process: 'sandbox', host: sandbox.host, port: sandbox.dnsPort, transport: 'udp' },
   ];

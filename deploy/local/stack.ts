@@ -24,7 +24,7 @@ const HEALTH_DEADLINE_MS = 90_000;
 /** A process that crashed this often while we waited will not come up by waiting. */
 const HOPELESS_RESTARTS = 8;
 /** Those that need the servers end before them. */
-const SERVICES = ['gateway', 'worker', 'api', 'mta', 'rspamd', 'sandbox'];
+const SERVICES = ['gateway', 'inbound', 'worker', 'api', 'mta', 'rspamd', 'sandbox'];
 
 export interface Stack {
   settings: Settings;
