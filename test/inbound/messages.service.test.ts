@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createReturnPath } from '../../lib/return-path.ts';
 import { deriveKey } from '../../lib/secrets.ts';
 import { ask, beginMessage, openSession, sendMessage } from './session.ts';
@@ -180,19 +181,18 @@ describe('the inbound server', function () {
   }
 
   it('drains: a message that is coming in is answered, then the process ends', async () => {
-    const own = await startTestInbound();
-    const client = await openSession(own);
+    // The last test: nothing listens afterwards.
+    const client = await openSession(started);
     await beginMessage(client);
     await client.send(`${HEADER}\r\n`);
-    own.process.kill('SIGINT');
+    started.process.kill('SIGINT');
     await new Promise((resolve) => setTimeout(resolve, 200));
     await client.send('x\r\n.\r\n');
     assert.match(await client.readReply(), /^250 /);
     assert.match(await client.readReply(), /^421 4\.3\.2 /);
     client.close();
-    await own.close();
-    console.log(own.output());
-    assert.equal(own.process.exitCode, 0);
-    assert.equal(own.api.messages.length, 1);
+    await once(started.process, 'exit');
+    assert.equal(started.process.exitCode, 0);
+    assert.equal(started.api.messages.length, 1);
   });
 });
