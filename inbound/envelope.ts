@@ -34,5 +34,6 @@ export function acceptRecipient(envelope: Envelope, recipient: Recipient): Reply
 }
 
 function policyOf(recipient: Recipient): string {
-  return recipient.kind === 'route' ? `${recipient.dmarc} ${recipient.spamRefuseScore}` : recipient.kind;
+  if (recipient.kind === 'route') return `${recipient.dmarc} ${recipient.spamRefuseScore}`;
+  return recipient.kind === 'system' ? recipient.purpose : recipient.kind;
 }

@@ -1,36 +1,39 @@
 /** Gives a message that came in to the api, by the kind of its recipients. All of it is committed when this is ok. */
 import { hash } from 'node:crypto';
-import type { RpcClient, RpcResult } from '../lib/rpc/client.ts';
-import {
-  createInboundMessage,
-  type InboundAuthentication,
-  type NewInboundMessage,
-} from '../lib/rpc/contracts/inbound-messages.ts';
+import type { Logger } from '../lib/log.ts';
+import type { RpcClient } from '../lib/rpc/client.ts';
+import { createInboundMessage, type NewInboundMessage } from '../lib/rpc/contracts/inbound-messages.ts';
 import { removeForgedResults } from './authenticate.ts';
+import { handOverReport } from './hand-over-report.ts';
+import { describeFailure, type HandOver, type Received } from './received.ts';
 import type { Recipient } from './recipient.ts';
-
-export interface Received {
-  /** As the client sent it */
-  content: Buffer;
-  recipients: readonly Recipient[];
-  authentication: InboundAuthentication;
-  spam: NewInboundMessage['spam'];
-  sender: string;
-  /** `host`: the name of the address in the DNS, or a word of Haraka's where it has none */
-  client: { ip: string; helo: string; host: string | null };
-  /** Of the transaction, for the logs of both sides */
-  id: string;
-}
-
-type Failure = Exclude<RpcResult<never>, { ok: true }>;
-export type HandOver = { ok: true } | { ok: false; reason: 'refused' | 'unavailable'; message: string };
 
 export async function handOver(
   received: Received,
-  { hostname, rpc }: { hostname: string; rpc: Pick<RpcClient, 'call'> },
+  means: { hostname: string; masterKey: string; rpc: Pick<RpcClient, 'call'>; log: Logger },
 ): Promise<HandOver> {
   const to = received.recipients.flatMap(toMailbox);
-  if (to.length === 0) return { ok: false, reason: 'unavailable', message: 'no recipient is a mailbox' };
+  if (to.length > 0) return handOverMessage(received, to, means); // those of reports are in transactions of their own
+  for (const recipient of received.recipients) {
+    if (!isForReports(recipient))
+      return { ok: false, reason: 'unavailable', message: 'nobody reads these yet' };
+    const result = await handOverReport(received, recipient, means);
+    if (!result.ok) return result; // what was handed over is the same report when it comes again
+  }
+  return { ok: true };
+}
+
+function isForReports(recipient: Recipient): boolean {
+  return (
+    recipient.kind === 'return_path' || (recipient.kind === 'system' && recipient.purpose === 'feedback')
+  );
+}
+
+async function handOverMessage(
+  received: Received,
+  to: NewInboundMessage['envelope']['to'],
+  { hostname, rpc }: { hostname: string; rpc: Pick<RpcClient, 'call'> },
+): Promise<HandOver> {
   const { content, sender, client, authentication, spam, id } = received;
   const result = await rpc.call(createInboundMessage, {
     params: {},
@@ -45,7 +48,7 @@ export async function handOver(
     },
     requestId: id,
   });
-  return result.ok ? { ok: true } : describe(result);
+  return result.ok ? { ok: true } : describeFailure(result);
 }
 
 function toMailbox(recipient: Recipient): NewInboundMessage['envelope']['to'] {
@@ -54,11 +57,6 @@ function toMailbox(recipient: Recipient): NewInboundMessage['envelope']['to'] {
   if (recipient.kind !== 'system') return [];
   const { purpose } = recipient;
   return purpose === 'postmaster' || purpose === 'abuse' ? [{ address, purpose }] : [];
-}
-
-function describe(failure: Failure): HandOver {
-  if (failure.reason === 'not_found') return { ok: false, reason: 'unavailable', message: 'not found' };
-  return { ok: false, reason: failure.reason, message: failure.message };
 }
 
 function hostOf(host: string | null): string | null {

@@ -117,6 +117,36 @@ describe('the inbound server', function () {
     client.close();
   });
 
+  it('reports a bounce that comes to a return path, and takes a vacation reply without a word', async () => {
+    const key = deriveKey(started.masterKey, 'return-path');
+    const domain = 'bounces.postern.test';
+    const path = createReturnPath({ messageId: 7, recipient: 'x@y.example', domain }, key);
+    const bounce = [
+      'From: MAILER-DAEMON@y.example',
+      'Content-Type: multipart/report; report-type=delivery-status; boundary=b',
+      '',
+      '--b',
+      'Content-Type: message/delivery-status',
+      '',
+      'Reporting-MTA: dns; y.example',
+      '',
+      'Final-Recipient: rfc822; x@y.example',
+      'Action: failed',
+      'Status: 5.1.1',
+      'Diagnostic-Code: smtp; 550 5.1.1 no such user',
+      '',
+      '--b--',
+    ].join('\r\n');
+    assert.match(await sendMessage(started, bounce, path), /^250 /);
+    const [report] = started.api.bounces;
+    assert.equal(report?.returnPath?.messageId, 7);
+    assert.equal(report?.recipients[0]?.bounce.isHard, true);
+    const vacation = `Auto-Submitted: auto-replied\r\n${HEADER}\r\nI am away`;
+    assert.match(await sendMessage(started, vacation, path), /^250 /);
+    assert.equal(started.api.bounces.length, 1);
+    assert.equal(started.api.messages.length, 0);
+  });
+
   it('answers 451 at RCPT while the api is down and nothing is cached', async () => {
     started.api.onRecipient = () => Promise.reject(new Error('down'));
     const client = await openSession(started);

@@ -10,6 +10,7 @@ import Fastify from 'fastify';
 import { stringify } from 'smol-toml';
 import type { Settings } from '../../config/schema.ts';
 import { nodeBinary, projectRoot } from '../../deploy/local/installation.ts';
+import { type BounceReport, createBounceReport } from '../../lib/rpc/contracts/bounce-reports.ts';
 import { findCredential } from '../../lib/rpc/contracts/credentials.ts';
 import { createInboundMessage, type NewInboundMessage } from '../../lib/rpc/contracts/inbound-messages.ts';
 import { findInboundRecipient, type InboundRecipient } from '../../lib/rpc/contracts/recipients.ts';
@@ -35,6 +36,8 @@ export interface TestInbound {
 export interface TestApi {
   /** What was taken over, oldest first */
   messages: NewInboundMessage[];
+  /** Bounces that were reported, oldest first */
+  bounces: BounceReport[];
   /** Instead of the commit; throwing is an answer too. */
   onMessage: () => Promise<void>;
   onRecipient: () => Promise<void>;
@@ -123,7 +126,7 @@ export async function startTestInbound(inbound: Partial<Settings['inbound']> = {
 
 async function startTestApi(serviceToken: string) {
   const fastify = Fastify({ ...rpcServerOptions, forceCloseConnections: true });
-  const api: TestApi = { messages: [], onMessage: async () => {}, onRecipient: async () => {} };
+  const api: TestApi = { messages: [], bounces: [], onMessage: async () => {}, onRecipient: async () => {} };
   fastify.addHook('onRequest', requireServiceToken(serviceToken));
   registerContract(fastify, findCredential, async () => null);
   registerContract(fastify, findInboundRecipient, async ({ params }) => {
@@ -141,6 +144,10 @@ async function startTestApi(serviceToken: string) {
     },
     { maxBodyBytes: 64 * 1024 * 1024 },
   );
+  registerContract(fastify, createBounceReport, async ({ body }) => {
+    api.bounces.push(body);
+    return { outcome: 'recorded' as const };
+  });
   await fastify.listen({ host: '127.0.0.1', port: 0 });
   const { port } = fastify.server.address() as AddressInfo;
   return { api, url: `http://127.0.0.1:${port}`, close: () => fastify.close() };

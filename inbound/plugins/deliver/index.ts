@@ -57,7 +57,7 @@ async function deliverMessage(connection: HarakaConnection): Promise<Reply> {
       },
       id: transaction.uuid,
     },
-    { hostname: settings.hostname, rpc },
+    { hostname: settings.hostname, masterKey: settings.secrets.key, rpc, log },
   );
   const facts = {
     transaction: transaction.uuid,

@@ -1,0 +1,38 @@
+/** Gives what a bounce or complaint says to the api. Mail that is neither, as a vacation reply, changes nothing. */
+import { hash } from 'node:crypto';
+import type { Logger } from '../lib/log.ts';
+import type { RpcClient } from '../lib/rpc/client.ts';
+import { createBounceReport } from '../lib/rpc/contracts/bounce-reports.ts';
+import { createComplaint } from '../lib/rpc/contracts/complaints.ts';
+import { deriveKey } from '../lib/secrets.ts';
+import { readBounce } from './bounce.ts';
+import { readComplaint } from './complaint.ts';
+import { describeFailure, type HandOver, type Received } from './received.ts';
+import type { Recipient } from './recipient.ts';
+
+export async function handOverReport(
+  { content, sender, authentication, id }: Received,
+  recipient: Recipient,
+  { masterKey, rpc, log }: { masterKey: string; rpc: Pick<RpcClient, 'call'>; log: Logger },
+): Promise<HandOver> {
+  const returnPath = recipient.kind === 'return_path' ? recipient.returnPath : undefined;
+  const envelope = { sender, returnPath };
+  const call = { params: {}, requestId: id };
+  const bounce = await readBounce(content, envelope, authentication);
+  if (bounce) {
+    const result = await rpc.call(createBounceReport, { ...call, body: bounce });
+    return result.ok ? { ok: true } : describeFailure(result);
+  }
+  const complaint = await readComplaint(
+    content,
+    envelope,
+    authentication,
+    deriveKey(masterKey, 'return-path'),
+  );
+  if (complaint) {
+    const result = await rpc.call(createComplaint, { ...call, body: complaint });
+    return result.ok ? { ok: true } : describeFailure(result);
+  }
+  log.info({ transaction: id, digest: hash('sha256', content, 'hex') }, 'report.none');
+  return { ok: true };
+}
