@@ -4,7 +4,7 @@ import type { Logger } from '../lib/log.ts';
 import type { RpcClient } from '../lib/rpc/client.ts';
 import { createInboundMessage, type NewInboundMessage } from '../lib/rpc/contracts/inbound-messages.ts';
 import { removeForgedResults } from './authenticate.ts';
-import { handOverReport } from './hand-over-report.ts';
+import { handOverDomainReport, handOverReport } from './hand-over-report.ts';
 import { describeFailure, type HandOver, type Received } from './received.ts';
 import type { Recipient } from './recipient.ts';
 
@@ -15,18 +15,21 @@ export async function handOver(
   const to = received.recipients.flatMap(toMailbox);
   if (to.length > 0) return handOverMessage(received, to, means); // those of reports are in transactions of their own
   for (const recipient of received.recipients) {
-    if (!isForReports(recipient))
-      return { ok: false, reason: 'unavailable', message: 'nobody reads these yet' };
-    const result = await handOverReport(received, recipient, means);
+    const result = await handOverOne(received, recipient, means);
     if (!result.ok) return result; // what was handed over is the same report when it comes again
   }
   return { ok: true };
 }
 
-function isForReports(recipient: Recipient): boolean {
-  return (
-    recipient.kind === 'return_path' || (recipient.kind === 'system' && recipient.purpose === 'feedback')
-  );
+function handOverOne(
+  received: Received,
+  recipient: Recipient,
+  means: { masterKey: string; rpc: Pick<RpcClient, 'call'>; log: Logger },
+): Promise<HandOver> {
+  const purpose = recipient.kind === 'system' ? recipient.purpose : undefined;
+  if (purpose === 'dmarc_report') return handOverDomainReport(received, 'dmarc', means);
+  if (purpose === 'tls_report') return handOverDomainReport(received, 'tls', means);
+  return handOverReport(received, recipient, means);
 }
 
 async function handOverMessage(

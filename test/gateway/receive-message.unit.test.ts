@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { PassThrough, Readable } from 'node:stream';
-import { MemoryBudget } from '../../lib/memory-budget.ts';
 import { receiveMessage } from '../../gateway/receive-message.ts';
 import { replies } from '../../gateway/replies.ts';
+import { MemoryBudget } from '../../lib/memory-budget.ts';
 
 const message = 'From: a@example.com\r\n\r\nbody\r\n';
 const streamOf = (...chunks: string[]) => Readable.from(chunks.map((chunk) => Buffer.from(chunk)));

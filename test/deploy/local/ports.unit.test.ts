@@ -48,6 +48,14 @@ describe('deploy/local/ports', () => {
   it('lists the ports of every process, and of the servers only where they are ours', () => {
     const listed = listPorts(createTestSettings(), { REDIS_URL: 'redis://cache.test' });
     const processes = new Set(listed.map(({ process }) => process));
-    assert.deepEqual([...processes].sort(), ['api', 'gateway', 'inbound', 'mta', 'postgres', 'sandbox', 'worker']);
+    assert.deepEqual([...processes].sort(), [
+      'api',
+      'gateway',
+      'inbound',
+      'mta',
+      'postgres',
+      'sandbox',
+      'worker',
+    ]);
   });
 });
