@@ -3,8 +3,9 @@
  * idempotency. One row cannot come from here: 500, which needs a mistake of ours (test/api has it).
  */
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { operate } from '../support/domains.ts';
-import { listReceived, newRecipient, readMessage, waitForReceived } from '../support/mail.ts';
+import { listReceived, newRecipient, openSmtp, readMessage, waitForReceived } from '../support/mail.ts';
 import { createOrganization, manageOrganizations } from '../support/organizations.ts';
 import { type RawAnswer, requestRaw } from '../support/raw-request.ts';
 import { readStack, type Stack } from '../support/stack.ts';
@@ -185,6 +186,19 @@ describe('POST /send, answers (contract 1.1, 1.3, 1.4)', () => {
         status: 403,
         body: { error: 'The organization that owns this domain does not have an active plan' },
       });
+    });
+
+    it('550 over SMTP within a second of that', async () => {
+      const sender = await createOrganization(stack);
+      const from = `s@${sender.domain}`;
+      const mail = { from, to: newRecipient(), text: 'x' };
+      const smtp = openSmtp(stack, 'starttls', sender.token);
+      await smtp.sendMail(mail); // its credential is in the caches now
+      await manageOrganizations(stack, 'PUT', `/${sender.organizationId}/suspension`);
+      await sleep(1_000);
+
+      await assert.rejects(smtp.sendMail(mail), { responseCode: 550, message: /unable to send emails/ });
+      smtp.close();
     });
 
     it('429 beyond the rate, with when to come back', async () => {

@@ -59,7 +59,9 @@ describe('bin/postern, managing', () => {
     );
     assert.deepEqual([limited.max_domains, limited.retention_days], [null, 9]);
 
-    assert.match((await run('organization', 'suspend', id)).stdout, /Shop +suspended/);
+    const suspend = ['organization', 'suspend', id, '--kind', 'no_plan', '--reason', 'Unpaid since May'];
+    assert.match((await run(...suspend)).stdout, /Shop +suspended .* no_plan: Unpaid since May/);
+    assert.match((await run('organization', 'list', '--suspended')).stdout, /Shop +suspended/);
     const { stdout: resumed } = await run('organization', 'resume', id);
     assert.match(resumed, /Shop +sends +9 d +no limit +default/);
     assert.match((await run('organization', 'list')).stdout, /\d +Shop +sends/);
