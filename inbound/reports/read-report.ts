@@ -15,7 +15,7 @@ import type { RecipientReport, Report } from './report.ts';
 const MAX_BYTES = 1_048_576;
 
 const FAILURE_SUBJECT =
-  /fail|undeliver|not deliver|return|bounce|reject|delay|delivery status|could ?n.t be|error|warning|non remis|unzustellbar|nondeliverable/i;
+  /fail|undeliver|not deliver|return|bounce|reject|delay|delivery status|could ?n.t be|error|warning|non remis|unzustellbar|nondeliverable|エラー|配信不能/i;
 const AUTOMATIC_SUBJECT =
   /^\s*(?:auto(?:matic)?[ -]?(?:reply|response|answer)|out of (?:the )?office|vacation|away from|re: auto)/i;
 const DAEMON = /mailer-daemon|postmaster|mail delivery|mail administrator|mail.?system/i;

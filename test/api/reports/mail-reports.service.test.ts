@@ -4,7 +4,10 @@ import { createHash, randomUUID } from 'node:crypto';
 import { inTransaction } from '../../../api/database.ts';
 import { createEventId, recordEvents } from '../../../api/models/event.ts';
 import { acceptMessage } from '../../../api/models/message.ts';
-import { digestRecipient } from '../../../lib/return-path.ts';
+import { readBounce } from '../../../inbound/bounce.ts';
+import { readComplaint } from '../../../inbound/complaint.ts';
+import { createReturnPath, digestRecipient, readReturnPath } from '../../../lib/return-path.ts';
+import { deriveKey } from '../../../lib/secrets.ts';
 import { newMessage, startTestApi, type Tenant, type TestApi } from '../support.ts';
 
 const HARD = { class: 'recipient-unknown', isHard: true, action: 'suppress', rule: 'common:1' };
@@ -201,6 +204,58 @@ describe('reports by mail', () => {
     }
     assert.deepEqual(await eventsOf(id), ['accepted', 'delivered', 'reported', 'reported']);
     assert.deepEqual(await blocksOf('fine@example.com'), []);
+  });
+
+  it('BN-7: a bounce, a complaint and a vacation reply, as mails: from the message to its state', async () => {
+    const address = 'whole@example.com';
+    const { id } = await deliver([address]);
+    const key = deriveKey(api.settings.secrets.key, 'return-path');
+    const verp = createReturnPath({ messageId: id, recipient: address, domain: 'bounces.test' }, key);
+    const returnPath = readReturnPath(verp, key);
+    assert.ok(returnPath);
+    const envelope = { sender: '', returnPath };
+    const nobody = { spf: { result: 'none', domain: null }, dkim: [] };
+    const from = `From: MAILER-DAEMON@example.com\nTo: ${verp}\n`;
+
+    const vacation = Buffer.from(
+      `From: ${address}\nSubject: Away\nAuto-Submitted: auto-replied\n\nBack soon\n`,
+    );
+    assert.equal(await readBounce(vacation, envelope, nobody), undefined);
+    assert.equal(await readComplaint(vacation, envelope, nobody, key), undefined);
+
+    const abuse = Buffer.from(
+      `${from}Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/feedback-report\n\n` +
+        'Feedback-Type: abuse\nUser-Agent: Example/1\n--b--\n',
+    );
+    const complained = await readComplaint(abuse, envelope, nobody, key);
+    assert.equal(await report('complaints', complained ?? {}), 'recorded');
+
+    const bounce = Buffer.from(
+      `${from}Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n` +
+        `Reporting-MTA: dns; mx.example.com\n\nFinal-Recipient: rfc822; ${address}\nAction: failed\nStatus: 5.1.1\n` +
+        'Diagnostic-Code: smtp; 550 5.1.1 User unknown\n--b--\n',
+    );
+    const bounced = await readBounce(bounce, envelope, nobody);
+    assert.equal(await report('bounce_reports', bounced ?? {}), 'recorded');
+
+    const shown = await api.app.inject({
+      url: `/api/v1/messages/${id}`,
+      headers: { 'mailpace-server-token': tenant.token },
+    });
+    const { status, timeline } = shown.json<{
+      status: string;
+      timeline: { event: string; data: { category?: string } }[];
+    }>();
+    assert.equal(status, 'bounced');
+    assert.deepEqual(
+      timeline.map(({ event }) => event).filter((event) => event !== 'webhook'),
+      ['accepted', 'delivered', 'complained', 'bounced'],
+    );
+    assert.equal(timeline.at(-1)?.data.category, 'recipient-unknown');
+    assert.deepEqual((await blocksOf(address)).map(({ reason }) => reason).toSorted(), [
+      'bounced',
+      'complained',
+    ]);
   });
 
   it('a complaint without a return path counts from reporters that are trusted', async () => {
