@@ -12,6 +12,8 @@ import {
   listActionsSchema,
   listDeliveriesSchema,
   listLimitsSchema,
+  listPaceChangesSchema,
+  listPacesSchema,
   listPausesSchema,
   listSlowdownsSchema,
   outcomeSchema,
@@ -33,6 +35,8 @@ export type Diagnosis = Static<(typeof diagnosisSchema.response)[200]>;
 export type Pause = Static<(typeof listPausesSchema.response)[200]>[number];
 export type Action = Static<(typeof listActionsSchema.response)[200]>[number];
 export type Slowdown = Static<(typeof listSlowdownsSchema.response)[200]>[number];
+export type Pace = Static<(typeof listPacesSchema.response)[200]>[number];
+export type PaceChange = Static<(typeof listPaceChangesSchema.response)[200]>[number];
 export type Limit = Static<(typeof listLimitsSchema.response)[200]>[number];
 
 export type Verb = 'flushes' | 'bounces' | 'cancellations' | 'moves' | 'adoptions';
@@ -52,6 +56,8 @@ export interface ControlApi {
   listActions(limit: number): Promise<ApiResult<Action[]>>;
   listLimits(): Promise<ApiResult<Limit[]>>;
   listSlowdowns(): Promise<ApiResult<Slowdown[]>>;
+  listPaces(): Promise<ApiResult<Pace[]>>;
+  listPaceChanges(query: { site?: string; limit: number; before?: number }): Promise<ApiResult<PaceChange[]>>;
   setLimit(destination: string, limit: Omit<Limit, 'destination'>): Promise<ApiResult<Limit>>;
   removeLimit(destination: string): Promise<ApiResult<null>>;
 }
@@ -82,6 +88,9 @@ export function createControlApi({ mta, secrets }: Settings): ControlApi {
     listActions: (limit) => call(listActionsSchema.response[200], 'GET', `/actions?limit=${limit}`),
     listLimits: () => call(listLimitsSchema.response[200], 'GET', '/limits'),
     listSlowdowns: () => call(listSlowdownsSchema.response[200], 'GET', '/slowdowns'),
+    listPaces: () => call(listPacesSchema.response[200], 'GET', '/paces'),
+    listPaceChanges: (query) =>
+      call(listPaceChangesSchema.response[200], 'GET', `/pace_changes?${toQuery({ ...query })}`),
     setLimit: (destination, limit) =>
       call(setLimitSchema.response[200], 'PUT', `/limits/${encodeURIComponent(destination)}`, limit),
     removeLimit: (destination) => call(Type.Null(), 'DELETE', `/limits/${encodeURIComponent(destination)}`),

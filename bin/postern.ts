@@ -19,6 +19,7 @@ import { addInboundCommands } from './commands/inbound.ts';
 import { addIpsCommands } from './commands/ips.ts';
 import { addMessageCommands } from './commands/message.ts';
 import { addOrganizationCommands } from './commands/organization.ts';
+import { addPacingCommands } from './commands/pacing.ts';
 import { addPoolCommands } from './commands/pool.ts';
 import { addQueueCommands } from './commands/queue.ts';
 import { addReportCommands } from './commands/report.ts';
@@ -52,6 +53,7 @@ Examples:
   $ bin/postern pool list
   $ bin/postern ips check
   $ bin/postern queue summary
+  $ bin/postern pacing changes --site google
   $ bin/postern doctor
   $ bin/postern bounce explain --reply '550 5.1.1 User unknown'
   $ bin/postern token create --domain example.com
@@ -76,6 +78,7 @@ addAuditCommand(program);
 addSpamCommands(program);
 addPoolCommands(program);
 addIpsCommands(program);
+addPacingCommands(program);
 addSecretsCommands(program);
 addQueueCommands(program);
 addDoctorCommand(program);

@@ -16,6 +16,7 @@ import { answerError, QueueClosed, refuse } from './replies.ts';
 import { actionRoutes } from './routes/actions.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import { limitRoutes } from './routes/limits.ts';
+import { pacingRoutes } from './routes/pacing.ts';
 import { pauseRoutes } from './routes/pauses.ts';
 
 const MAX_BODY_BYTES = 65_536;
@@ -83,7 +84,7 @@ function queueRoutes({ serviceToken, findQueue, listZones }: ControlOptions) {
       if (!isSameSecret(given, serviceToken)) return refuse(reply, 'unauthorized');
       return findQueue() ? undefined : refuse(reply, 'queue_closed');
     });
-    for (const routes of [deliveryRoutes, pauseRoutes, actionRoutes, limitRoutes]) {
+    for (const routes of [deliveryRoutes, pauseRoutes, actionRoutes, limitRoutes, pacingRoutes]) {
       await app.register(routes(context));
     }
   };

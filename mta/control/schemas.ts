@@ -248,3 +248,38 @@ export const listSlowdownsSchema = {
   ),
 };
 export const removeLimitSchema = { params: destinationParams, response: { 204: Type.Null(), ...failures } };
+
+const pace = { concurrency: Type.Number(), rate: Type.Number() };
+export const listPacesSchema = {
+  response: answers(
+    Type.Array(
+      Type.Object({
+        site: Type.String(),
+        ...pace,
+        falls: count,
+        fallenAt: nullable(moment),
+        cleanSince: moment,
+      }),
+    ),
+  ),
+};
+export const listPaceChangesSchema = {
+  querystring: closed({
+    site: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
+    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
+    before: Type.Optional(id),
+  }),
+  response: answers(
+    Type.Array(
+      Type.Object({
+        id,
+        instanceId: Type.String(),
+        site: Type.String(),
+        trigger: Type.String({ description: 'A bounce class, or clean' }),
+        before: Type.Object(pace),
+        after: Type.Object(pace),
+        changedAt: moment,
+      }),
+    ),
+  ),
+};

@@ -18,6 +18,7 @@ import { Limits } from './limits.ts';
 import { MasterCache } from './master-cache.ts';
 import { createQueueMetrics } from './metrics.ts';
 import { Outbox } from './outbox.ts';
+import { PaceChanges } from './pace-changes.ts';
 import { Pacing } from './pacing.ts';
 import { Pauses } from './pauses.ts';
 import { loadPlugins } from './plugin-gate.ts';
@@ -68,13 +69,24 @@ class MailQueue {
     const { leaseSeconds } = queue;
     const sites = new Sites(pool);
     const pauses = new Pauses(pool, (domain) => this.claims.scheduler.destinations.siteOf(domain));
+    const paceChanges = new PaceChanges(pool, instanceId);
+    const pacing = settings.pacing.enabled ? createPacing(paceChanges, log) : undefined;
     this.claims = new Claims({
-      ...{ pool, instanceId, leaseSeconds, limitOf: this.limits.of, metrics, log, pauses },
-      pacing: settings.pacing.enabled ? createPacing(log) : undefined,
+      ...{ pool, instanceId, leaseSeconds, limitOf: this.limits.of, metrics, log, pauses, pacing },
       onSite: (domain, site) => sites.note(domain, site),
     });
     this.#running = {
-      ...{ pool, instanceId, log, sites, pauses, claims: this.claims, limits: this.limits },
+      ...{
+        pool,
+        instanceId,
+        log,
+        sites,
+        pauses,
+        pacing,
+        paceChanges,
+        claims: this.claims,
+        limits: this.limits,
+      },
       ...{ outbox: this.outbox, storedLimits: new StoredLimits(pool, this.limits) },
     };
     this.cache = new MasterCache({ claims: this.claims, metrics, onEvents: () => this.outbox.announce() });
@@ -224,14 +236,17 @@ class MailQueue {
   }
 }
 
-/** Every change of a pace is a line of the log, with what caused it. */
-function createPacing(log: Logger): Pacing {
-  return new Pacing(({ site, trigger, before, pace: { concurrency, rate } }) =>
+/** Every change of a pace is recorded, and a line of the log, with what caused it. */
+function createPacing(changes: PaceChanges, log: Logger): Pacing {
+  return new Pacing((change) => {
+    changes.note(change);
+    const { site, trigger, before } = change;
+    const { concurrency, rate } = change.pace;
     log.info(
       { site, trigger, concurrency, rate, before: { concurrency: before.concurrency, rate: before.rate } },
       'site.pace_changed',
-    ),
-  );
+    );
+  });
 }
 
 export { MailQueue as 'module.exports' };

@@ -55,6 +55,17 @@ export class Pacing {
     this.#apply(site, fall(state.pace, state.rule, { verdict, startedAt, bound: state.bound, now }));
   }
 
+  /** In the order of the names. Times in ISO 8601. */
+  list() {
+    return [...this.#sites]
+      .map(([site, { pace }]) => ({
+        ...{ site, concurrency: pace.concurrency, rate: pace.rate, falls: pace.falls },
+        fallenAt: pace.fallenAt === 0 ? null : new Date(pace.fallenAt).toISOString(),
+        cleanSince: new Date(pace.cleanSince).toISOString(),
+      }))
+      .sort((a, b) => (a.site < b.site ? -1 : 1));
+  }
+
   /** Raises what has been clean for long enough. Call it every second or so. @returns whether a pace has risen */
   tick(): boolean {
     const now = this.#now();

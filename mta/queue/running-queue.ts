@@ -7,6 +7,8 @@ import type { Logger } from '../../lib/log.ts';
 import type { Claims } from './claims.ts';
 import type { Limits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
+import type { PaceChanges } from './pace-changes.ts';
+import type { Pacing } from './pacing.ts';
 import type { Pauses } from './pauses.ts';
 import type { Sites } from './sites.ts';
 import type { StoredLimits } from './stored-limits.ts';
@@ -18,6 +20,9 @@ export interface RunningQueue {
   limits: Limits;
   storedLimits: StoredLimits;
   pauses: Pauses;
+  /** Undefined: sites are not paced */
+  pacing: Pacing | undefined;
+  paceChanges: PaceChanges;
   sites: Sites;
   outbox: Pick<Outbox, 'announce'>;
   log: Logger;

@@ -1,7 +1,7 @@
 /**
  * Keeps what operators have set in step with the database: pauses and limits of other instances come in, pauses whose
  * time is over end, what waits for a pause that is gone is freed, sites that were learned are written, slowdowns that are
- * long past forgotten.
+ * long past forgotten, and changes of paces are recorded.
  */
 import { endExpiredPauses, freePaused } from './pause-ends.ts';
 import type { RunningQueue } from './running-queue.ts';
@@ -35,6 +35,7 @@ export async function runUpkeep({
   pauses,
   sites,
   storedLimits,
+  paceChanges,
   log,
 }: RunningQueue): Promise<void> {
   for (const pauseId of await endExpiredPauses(pool)) log.info({ pauseId }, 'pause.ended');
@@ -47,4 +48,5 @@ export async function runUpkeep({
   }
   claims.scheduler.destinations.slowdowns.forgetOld(Date.now());
   await sites.write();
+  await paceChanges.write();
 }

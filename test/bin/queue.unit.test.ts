@@ -132,6 +132,17 @@ describe('bin/postern queue', () => {
     assert.match(stdout, /default +busy\.test +1 +2026-01-01T00:00:00\.000Z +now +421 4\.7\.0 Busy/);
   });
 
+  it('shows what has changed a pace (bin/postern pacing)', async () => {
+    const before = { concurrency: 10, rate: 20 };
+    const change = { id: 7, instanceId: 'one', site: 'google', trigger: 'rate-limited', before };
+    const changedAt = '2026-01-01T00:00:00.000Z';
+    answer = { code: 200, body: [{ ...change, after: { concurrency: 10, rate: 18 }, changedAt }] };
+    const { stdout } = await postern('pacing', 'changes', '--site', 'google');
+
+    assert.equal(asked?.request, 'GET /queue/pace_changes?limit=50&site=google');
+    assert.match(stdout, /google +rate-limited +10\.0 -> 10\.0 +20\.00 -> 18\.00/);
+  });
+
   it('lists, and lets nothing that a remote said steer the terminal (LG-1)', async () => {
     answer = { code: 200, body: [delivery('451 \u001b[2Jlater\r\nforged')] };
     const { stdout } = await queue('list', '--domain', 'one.test', '--limit', '1');
@@ -167,10 +178,12 @@ describe('bin/postern queue', () => {
     });
   }
 
-  async function queue(...parameters: string[]) {
+  const queue = (...parameters: string[]) => postern('queue', ...parameters);
+
+  async function postern(...parameters: string[]) {
     const child = spawn(
       process.execPath,
-      [resolve('bin/postern.ts'), '--directory', directory, 'queue', ...parameters],
+      [resolve('bin/postern.ts'), '--directory', directory, ...parameters],
       { env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const [stdout, stderr] = await Promise.all([

@@ -4,6 +4,8 @@ import { createLogger } from '../../lib/log.ts';
 import { createControlApp } from '../../mta/control/app.ts';
 import type { Claims } from '../../mta/queue/claims.ts';
 import { Limits } from '../../mta/queue/limits.ts';
+import { PaceChanges } from '../../mta/queue/pace-changes.ts';
+import { Pacing } from '../../mta/queue/pacing.ts';
 import { Pauses } from '../../mta/queue/pauses.ts';
 import type { RunningQueue } from '../../mta/queue/running-queue.ts';
 import { Sites } from '../../mta/queue/sites.ts';
@@ -24,12 +26,14 @@ export function createControlledQueue(database: TestDatabase, instanceId = 'test
   const limits = new Limits({ connections: 100 });
   const sites = new Sites(pool);
   const pauses = new Pauses(pool, (domain) => queue.claims.scheduler.destinations.siteOf(domain));
+  const paceChanges = new PaceChanges(pool, instanceId);
+  const pacing = new Pacing((change) => paceChanges.note(change));
   const claims = createClaims(database, {
-    ...{ instanceId, pauses, limitOf: limits.of },
+    ...{ instanceId, pauses, pacing, limitOf: limits.of },
     onSite: (domain, site) => sites.note(domain, site),
   });
   const queue: ControlledQueue = {
-    ...{ pool, instanceId, claims, limits, pauses, sites, announced: 0 },
+    ...{ pool, instanceId, claims, limits, pauses, pacing, paceChanges, sites, announced: 0 },
     storedLimits: new StoredLimits(pool, limits),
     outbox: { announce: () => void queue.announced++ },
     log: createLogger('test', { level: 'silent' }),
@@ -78,5 +82,7 @@ export async function createControl(findQueue: () => RunningQueue | undefined): 
 
 /** Empties what emptyQueue does not. */
 export async function emptyControl({ pool }: TestDatabase): Promise<void> {
-  await pool.query('truncate queue_pauses, queue_actions, destination_limits, destination_sites');
+  await pool.query(
+    'truncate queue_pauses, queue_actions, destination_limits, destination_sites, pace_changes',
+  );
 }

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { paceOf } from '../../../lib/sites.ts';
+import { runUpkeep } from '../../../mta/queue/upkeep.ts';
+import {
+  type Control,
+  type ControlledQueue,
+  createControl,
+  createControlledQueue,
+  emptyControl,
+} from '../../support/control.ts';
+import type { TestDatabase } from '../../support/postgres.ts';
+import { createQueueDatabase, emptyQueue, queueMessage, takeOne } from '../../support/queue.ts';
+
+const google = paceOf('google');
+const later = google.rate.start * 0.9;
+
+describe('paces at the control port', () => {
+  let database: TestDatabase;
+  let queue: ControlledQueue;
+  let control: Control;
+  before(async () => {
+    database = await createQueueDatabase('pacing');
+  });
+  after(() => database.drop());
+  beforeEach(async () => {
+    await emptyQueue(database);
+    await emptyControl(database);
+    queue = createControlledQueue(database);
+    control = await createControl(() => queue);
+    await queueMessage(database);
+    await queue.claims.start();
+  });
+  afterEach(async () => {
+    await control.close();
+    await queue.claims.close();
+  });
+
+  /** Google asks for less. */
+  async function askForLess(): Promise<void> {
+    const { queueId, sequence } = (await takeOne(queue.claims)) ?? assert.fail();
+    const verdict = { class: 'rate-limited', action: 'slow-down' };
+    queue.claims.end([{ queueId, sequence, type: 'deferred', site: 'google', verdict }]);
+  }
+
+  const list = async (path: string) => (await control.call('GET', `/queue/${path}`)).body;
+
+  it('fall at a reply that asks for less, which limits the site', async () => {
+    assert.deepEqual(await list('paces'), []);
+
+    await askForLess();
+
+    const [{ site, rate, falls }, ...more] = await list('paces');
+    assert.deepEqual([site, rate, falls, more], ['google', later, 1, []]);
+    assert.equal(queue.claims.scheduler.destinations.limitedSiteOf('default', 'one.test'), 'google');
+  });
+
+  it('tell what changed them, after a restart too', async () => {
+    await askForLess();
+    await runUpkeep(queue);
+    queue = createControlledQueue(database);
+
+    const [{ id, instanceId, site, trigger, before, after }, ...more] =
+      await list('pace_changes?site=google');
+    assert.deepEqual([instanceId, site, trigger, more], ['test', 'google', 'rate-limited', []]);
+    assert.deepEqual([before.rate, after.rate], [google.rate.start, later]);
+    assert.deepEqual(await list('pace_changes?site=yahoo'), []);
+    assert.deepEqual(await list(`pace_changes?before=${id}`), []);
+  });
+
+  it('refuse a misspelt criterion', async () => {
+    assert.equal((await control.call('GET', '/queue/pace_changes?sites=google')).status, 400);
+  });
+});
