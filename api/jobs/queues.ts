@@ -4,6 +4,7 @@ import type { PgBoss, Queue } from 'pg-boss';
 export const HAND_OVER = 'hand-over';
 export const INVALIDATE = 'invalidate';
 export const TELL_OWNER = 'tell-owner';
+export const BOUNCE_INBOUND = 'bounce-inbound';
 export const CANCEL_LATE = 'cancel-late';
 export const PLAY_SANDBOX = 'play-sandbox';
 export const IMPORT_SUPPRESSIONS = 'import-suppressions';
@@ -46,6 +47,7 @@ const queues: Record<string, Omit<Queue, 'name'>> = {
   [HAND_OVER]: { ...persistent, partition: true },
   [INVALIDATE]: persistent,
   [TELL_OWNER]: persistent,
+  [BOUNCE_INBOUND]: persistent,
   [TELL_ORGANIZATION]: persistent,
   [CANCEL_LATE]: persistent,
   [PLAY_SANDBOX]: persistent,

@@ -14,11 +14,13 @@ import type { Trouble } from '../models/webhook-attempt.ts';
 import { runImport } from '../suppressions/import.ts';
 import { startDispatcher } from '../webhooks/dispatcher.ts';
 import { createWebhookMetrics } from '../webhooks/metrics.ts';
+import { bounceInbound } from './bounce-inbound.ts';
 import { cancelLate } from './cancel-late.ts';
 import { handOver } from './hand-over.ts';
 import { type InvalidateJob, invalidate } from './invalidate.ts';
 import { type LearnSpamJob, learnSpam } from './learn-spam.ts';
 import {
+  BOUNCE_INBOUND,
   CANCEL_LATE,
   HAND_OVER,
   IMPORT_SUPPRESSIONS,
@@ -130,6 +132,9 @@ async function work(
   );
   await store.boss.work(INVALIDATE, options, (jobs: Job<InvalidateJob>[]) =>
     settle(jobs, (job) => invalidate(store.invalidator, job)),
+  );
+  await store.boss.work(BOUNCE_INBOUND, options, (jobs: Job<{ inboundMessageId: number }>[]) =>
+    settle(jobs, ({ inboundMessageId }) => bounceInbound({ store, settings, log }, inboundMessageId)),
   );
   await store.boss.work(TELL_OWNER, options, (jobs: Job<Trouble>[]) =>
     settle(jobs, (trouble) => tellOwner({ store, settings, log }, trouble)),

@@ -188,16 +188,20 @@ export async function findInboundContent(db: Queryable, id: number): Promise<Buf
   return rows[0]?.content;
 }
 
-/** What the attempts mean for the messages: behind concludeAttempts, in its transaction. */
-export async function concludeInbound(tx: Queryable, attempts: readonly Attempt[]): Promise<void> {
-  await tx.query(
+/**
+ * What the attempts mean for the messages: behind concludeAttempts, in its transaction.
+ * @returns ids of those that have failed for good by this
+ */
+export async function concludeInbound(tx: Queryable, attempts: readonly Attempt[]): Promise<number[]> {
+  const { rows } = await tx.query<{ id: number; state: string }>(
     `update inbound_messages message
         set state = case delivery.state when 'delivered' then 'delivered' when 'dead' then 'failed' else 'retrying' end,
             reason = case when delivery.state <> 'delivered' then attempt.reason end,
             updated_at = now()
        from unnest($1::bigint[], $2::text[]) as attempt (position, reason)
        join webhook_deliveries delivery on delivery.position = attempt.position
-      where message.id = delivery.inbound_message_id and delivery.claim is null`,
+      where message.id = delivery.inbound_message_id and delivery.claim is null and message.state <> 'failed'
+  returning message.id, message.state`,
     [
       attempts.map(({ position }) => position),
       attempts.map(({ outcome, status, response }) =>
@@ -205,6 +209,7 @@ export async function concludeInbound(tx: Queryable, attempts: readonly Attempt[
       ),
     ],
   );
+  return rows.filter(({ state }) => state === 'failed').map(({ id }) => id);
 }
 
 /** What is over its organization's retention goes, and sources that nobody has any more. @returns how many */

@@ -11,7 +11,7 @@ import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
 import { inTransaction, type Store } from '../database.ts';
 import { deliverInbound } from '../inbound/deliver.ts';
-import { TELL_OWNER } from '../jobs/queues.ts';
+import { BOUNCE_INBOUND, TELL_OWNER } from '../jobs/queues.ts';
 import { concludeInbound } from '../models/inbound-message.ts';
 import { type Attempt, concludeAttempts } from '../models/webhook-attempt.ts';
 import { type ClaimedDelivery, claimDeliveries } from '../models/webhook-claim.ts';
@@ -95,7 +95,9 @@ export function startDispatcher({
     if (attempts.length === 0) return;
     const troubles = await inTransaction(store, async (tx) => {
       const found = await concludeAttempts(tx, attempts);
-      await concludeInbound(tx, attempts);
+      for (const inboundMessageId of await concludeInbound(tx, attempts)) {
+        await tx.enqueue(BOUNCE_INBOUND, { inboundMessageId });
+      }
       for (const trouble of found) await tx.enqueue(TELL_OWNER, trouble);
       return found;
     });

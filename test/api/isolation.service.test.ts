@@ -78,6 +78,8 @@ const routes: Record<string, Route> = {
   'PATCH /domains/:id': manages({ domain: { name: 'x' } }),
   'DELETE /domains/:id': manages(),
   'GET /domains/:id/dns_records': manages(),
+  'GET /domains/:id/reports': manages(),
+  'GET /domains/:id/report_sums': manages(),
   'POST /domains/:id/verify': manages(),
   'GET /domains/:id/dkim_keys': manages(),
   'POST /domains/:id/dkim_keys': manages(),

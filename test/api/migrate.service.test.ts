@@ -74,6 +74,7 @@ describe('api/migrate', () => {
     assert.deepEqual(
       rows.filter(({ notify }) => notify).map(({ name }) => name),
       [
+        'bounce-inbound',
         'cancel-late',
         'check-addresses',
         'guard-abuse',

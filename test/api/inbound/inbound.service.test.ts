@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { createHash, hash } from 'node:crypto';
 import { INBOUND_RETRY_DELAYS_SECONDS } from '../../../api/inbound/deliver.ts';
+import { bounceInbound } from '../../../api/jobs/bounce-inbound.ts';
 import type { Dispatcher } from '../../../api/webhooks/dispatcher.ts';
 import { startWebhookEndpoint, type WebhookEndpoint } from '../../support/webhook-endpoint.ts';
-import { sendRequest, type Tenant } from '../support.ts';
+import { log, sendRequest, type Tenant } from '../support.ts';
 import { startWebhookApi, type WebhookApi } from '../webhooks/support.ts';
 import { AUTHENTICATION, receive } from './support.ts';
 
@@ -265,7 +266,48 @@ describe('mail that comes in', () => {
       await api.store.pool.query('update webhook_deliveries set next_attempt_at = now() where claim is null');
     }
     assert.equal(attempts(), 5);
+    const { rows } = await api.store.pool.query("select data from pgboss.job where name = 'bounce-inbound'");
+    assert.deepEqual(rows, [{ data: { inboundMessageId: body.ids[0] } }]);
     endpoint.answer = () => ({ status: 200 });
+  });
+
+  it('tells a sender whose domain is proved that its mail failed, once, and nobody else (AD-6, AD-7)', async () => {
+    await createRoute('bounce@rich.test', { target: 'http', url: `${endpoint.url}/bounce` });
+    const failed = { result: 'fail', domain: 'example.com' };
+    const unproved = { ...AUTHENTICATION, spf: failed, dkim: [] };
+    const byHelo = { ...unproved, spf: { result: 'pass', domain: 'mx.attacker.example' } };
+    const text = 'From: bob@example.com\r\nMessage-ID: <b1@example.com>\r\n\r\nsecret\r\n';
+    const bounced: number[] = [];
+    for (const [from, authentication] of [
+      ['bob@example.com', AUTHENTICATION],
+      ['bob@example.com', unproved],
+      ['bob@example.com', byHelo],
+      ['', AUTHENTICATION],
+    ] as const) {
+      const to = [{ address: 'bounce@rich.test', routeId: 1 }];
+      const digest = hash('sha256', `${from}${JSON.stringify(authentication)}`);
+      const changes = { envelope: { from, to }, authentication, digest };
+      const { body } = await receive(api, 'bounce@rich.test', text, changes);
+      bounced.push(body.ids[0]);
+    }
+    for (const id of [...bounced, ...bounced]) {
+      await bounceInbound({ store: api.store, settings: api.settings, log }, id);
+    }
+    const { rows } = await api.store.pool.query<{ content: Buffer; envelope_from: string; address: string }>(
+      `select source.content, message.envelope_from, recipient.address
+         from messages message
+         join message_sources source on source.message_id = message.id
+         join recipients recipient on recipient.message_id = message.id
+        where 'delivery-report' = any(message.tags)`,
+    );
+    assert.deepEqual(
+      rows.map(({ envelope_from, address }) => [envelope_from, address]),
+      [['', 'bob@example.com']],
+    );
+    const report = rows[0]?.content.toString() ?? '';
+    assert.match(report, /^Final-Recipient: rfc822; bounce@rich\.test\r$/m);
+    assert.match(report, /^Action: failed\r$/m);
+    assert.doesNotMatch(report, /secret/);
   });
 
   it('links a reply to the message it answers, on its timeline, once', async () => {
