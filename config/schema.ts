@@ -436,7 +436,8 @@ export const settingsSchema = Type.Object(
       }),
       nameservers: Type.Array(Type.String(), {
         default: [],
-        description: 'host or host:port, for SPF, DKIM, DMARC and reverse names; empty: of the system',
+        description:
+          'host or host:port, for SPF, DKIM, DMARC and names of clients; empty: of the system, outside production the sandbox',
       }),
       trustedProxies: Type.Array(Type.String(), {
         default: [],

@@ -4,7 +4,7 @@ import type { Logger } from '../lib/log.ts';
 import type { RpcClient } from '../lib/rpc/client.ts';
 import type { Admissions } from './admission.ts';
 import type { InboundMetrics } from './metrics.ts';
-import type { Resolve } from './resolver.ts';
+import type { InboundResolver } from './resolver.ts';
 
 export interface InboundContext {
   settings: Settings;
@@ -12,7 +12,7 @@ export interface InboundContext {
   rpc: Pick<RpcClient, 'call'>;
   metrics: InboundMetrics;
   admissions: Admissions;
-  resolve: Resolve;
+  resolver: InboundResolver;
 }
 
 let context: InboundContext | undefined;

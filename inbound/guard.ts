@@ -9,8 +9,8 @@ import { formatReply, type Reply, replies } from './replies.ts';
 /** Under Haraka's own, of 30 s, whose answer is 450 in other words */
 export const HOOK_DEADLINE_MS = 25_000;
 
-/** A reply is given to the client; `ok` ends the hook well; undefined leaves it to the next plugin. */
-export type Answer = Reply | 'ok' | undefined;
+/** A reply is given to the client; `ok`, or a value, ends the hook well; undefined leaves it to the next plugin. */
+export type Answer = Reply | { value: string } | 'ok' | undefined;
 
 export type Hook<Parameters> = (next: Next, connection: HarakaConnection, parameters: Parameters) => void;
 
@@ -66,6 +66,10 @@ function tell(next: Next, connection: HarakaConnection, given: Answer): void {
   }
   if (given === 'ok') {
     next(verdicts.ok);
+    return;
+  }
+  if ('value' in given) {
+    next(verdicts.ok, given.value);
     return;
   }
   pending.set(connection, given);

@@ -3,21 +3,37 @@
  * not remembered.
  */
 import { Resolver } from 'node:dns/promises';
+import { isIPv6 } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
+import type { Settings } from '../config/schema.ts';
 
 /** As mailauth calls it: TXT records as lists of strings, other records as node:dns gives them. */
 export type Resolve = (name: string, type: string) => Promise<never>;
 
 const TIMEOUT_MS = 2_000;
 const TRIES = 2;
+/** A greeting waits for it. */
+const NAME_TIMEOUT_MS = 3_000;
+const MAX_NAMES = 3;
+const MAX_NAME_LENGTH = 253;
 const MAX_ANSWERS = 5_000;
 /** A key that is revoked is trusted no longer than this. */
 const FRESH_MS = 30_000;
 
-export function createResolver(nameservers: readonly string[]): {
+/** Outside production the sandbox answers, as it does for the mta. Empty: those of the system. */
+export function inboundNameservers({ environment, inbound, sandbox }: Settings): readonly string[] {
+  if (inbound.nameservers.length > 0 || environment === 'production') return inbound.nameservers;
+  return [`${sandbox.host}:${sandbox.dnsPort}`];
+}
+
+export interface InboundResolver {
   resolve: Resolve;
-  reverse: Resolver['reverse'];
-} {
+  /** The name of an address that leads back to it; undefined where there is none, or none within three seconds. */
+  findClientName(address: string): Promise<string | undefined>;
+}
+
+export function createResolver(nameservers: readonly string[]): InboundResolver {
   const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES });
   if (nameservers.length > 0) resolver.setServers([...nameservers]);
   const answers = new LRUCache<string, Promise<never>>({ max: MAX_ANSWERS, ttl: FRESH_MS });
@@ -31,6 +47,26 @@ export function createResolver(nameservers: readonly string[]): {
       asked.catch(() => answers.delete(key));
       return asked;
     },
-    reverse: (address) => resolver.reverse(address),
+    async findClientName(address) {
+      const found = confirmName(resolver, address).catch(() => undefined); // it has none
+      const late = new AbortController();
+      const deadline = sleep(NAME_TIMEOUT_MS, undefined, { signal: late.signal, ref: false }).catch(
+        () => undefined,
+      );
+      const name = await Promise.race([found, deadline]);
+      late.abort();
+      return name;
+    },
   };
+}
+
+/** RFC 8601 2.7.3: anybody can give an address any name; the name must give the address. */
+async function confirmName(resolver: Resolver, address: string): Promise<string | undefined> {
+  const names = await resolver.reverse(address);
+  for (const name of names.slice(0, MAX_NAMES)) {
+    const look = isIPv6(address) ? resolver.resolve6(name) : resolver.resolve4(name);
+    const addresses: string[] = await look.catch(() => []);
+    if (addresses.includes(address)) return name.slice(0, MAX_NAME_LENGTH);
+  }
+  return undefined;
 }

@@ -16,10 +16,10 @@ import { applyConnectionRules } from './connection-rules.ts';
 import { setContext } from './context.ts';
 import { harakaServer, harakaTls } from './haraka.ts';
 import { addInboundGauges, createInboundMetrics } from './metrics.ts';
-import { createResolver } from './resolver.ts';
+import { createResolver, inboundNameservers } from './resolver.ts';
 
 const settings = loadSettings();
-const { inbound, secrets } = settings;
+const { secrets } = settings;
 const log = createLogger('inbound', settings.log);
 const shutdown = handleShutdown(log);
 const registry = new Registry();
@@ -38,10 +38,11 @@ const rpc = createRpcClient({
 shutdown.add('rpc', () => rpc.close());
 
 // Before Haraka is loaded: it makes resolvers of its own.
-if (inbound.nameservers.length > 0) setServers(inbound.nameservers);
+const nameservers = inboundNameservers(settings);
+if (nameservers.length > 0) setServers(nameservers);
 const metrics = createInboundMetrics(registry);
-const { resolve } = createResolver(inbound.nameservers);
-setContext({ settings, log, rpc, metrics, admissions: createAdmissions(), resolve });
+const resolver = createResolver(nameservers);
+setContext({ settings, log, rpc, metrics, admissions: createAdmissions(), resolver });
 
 const { sessions, budget } = applyConnectionRules(settings);
 addInboundGauges(registry, { sessions: () => sessions.count, bufferedBytes: () => budget.usedBytes });

@@ -7,8 +7,7 @@ import { startTestInbound, type TestInbound } from './test-inbound.ts';
 
 const HEADER = 'From: a@out.example\r\nTo: hello@shop.example\r\nSubject: x\r\n';
 
-describe('the inbound server', function () {
-  this.timeout(20_000);
+describe('the inbound server', () => {
   let started: TestInbound;
   before(async () => {
     started = await startTestInbound();

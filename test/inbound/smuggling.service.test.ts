@@ -25,8 +25,7 @@ const sequences: readonly (readonly [id: string, sequence: string])[] = [
   ['SM-13, over the limit', `${'b'.repeat(300_000)}\n.\n`],
 ];
 
-describe('smuggling into the inbound server', function () {
-  this.timeout(20_000);
+describe('smuggling into the inbound server', () => {
   let started: TestInbound;
   before(async () => {
     started = await startTestInbound({

@@ -29,14 +29,14 @@ export const checkMessage = guard('authentication.checkMessage', async (connecti
   const envelope = envelopeOf(transaction);
   envelope.endedAt = performance.now();
   if (message.fault) return replies[message.fault];
-  const { settings, resolve, metrics } = inboundContext();
+  const { settings, resolver, metrics } = inboundContext();
   const authentication = await verifyMessage(
     {
       client: { ip: connection.remote.ip, helo: connection.hello.host ?? '' },
       sender: transaction.mail_from.address,
       message: message.content(),
     },
-    { resolve, hostname: settings.hostname },
+    { resolve: resolver.resolve, hostname: settings.hostname },
   );
   envelope.authentication = authentication;
   for (const check of ['spf', 'dmarc', 'arc'] as const) {

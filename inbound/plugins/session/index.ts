@@ -11,11 +11,14 @@ import {
   type HarakaConnection,
   type HarakaPlugin,
   type Next,
+  states,
   verdicts,
 } from '../../haraka.ts';
 import { type Reply, replies } from '../../replies.ts';
 
 const MAX_ERRORS = 20;
+/** Haraka's word for it */
+const UNKNOWN_NAME = 'Unknown';
 
 const refusals: Readonly<Record<string, Reply>> = {
   too_many: replies.tooManyConnections,
@@ -32,9 +35,9 @@ export function register(this: HarakaPlugin): void {
   this.register_hook('reset_transaction', 'releaseMessage');
 }
 
-/** Leaves the look-up of the client's name to Haraka. */
+/** Haraka's own look-up of the client's name may take half a minute, and believes what it is told. */
 export const admit = guard('session.admit', async (connection) => {
-  const { admissions, log } = inboundContext();
+  const { admissions, resolver, log } = inboundContext();
   const client = connection.remote.ip;
   const { answer, leave } = await admissions.enter(client);
   const refusal = refusals[answer];
@@ -43,7 +46,8 @@ export const admit = guard('session.admit', async (connection) => {
     return refusal;
   }
   connection.client.once('close', leave);
-  return undefined;
+  if (connection.state >= states.disconnecting) leave(); // gone while it was asked for
+  return { value: (await resolver.findClientName(client)) ?? UNKNOWN_NAME };
 });
 
 export const offer = guard('session.offer', (connection) => {
