@@ -16,7 +16,7 @@ import { nodeBinary, projectRoot } from '../../deploy/local/installation.ts';
 import { isAlive, waitUntilGone } from '../../deploy/local/processes.ts';
 import { createLogger } from '../../lib/log.ts';
 import { startDnsServer } from '../../sandbox/dns-server.ts';
-import type { Zone } from '../../sandbox/zone.ts';
+import type { Zone, ZoneAnswer } from '../../sandbox/zone.ts';
 import { findFreePorts } from './free-ports.ts';
 import { type HandOver, IntakeSession } from './intake-session.ts';
 import { waitFor } from './mail.ts';
@@ -70,6 +70,8 @@ type Sections = Record<string, Record<string, unknown>>;
 export interface WorldOptions {
   /** Settings that differ from the defaults. */
   sections?: Sections;
+  /** What the DNS says instead; undefined: as otherwise. */
+  answer?: (name: string, type: string) => ZoneAnswer | undefined;
   /** For the environment of its processes. */
   variables?: Record<string, string>;
   /** In place of a database of the shared Postgres; the world drops it. */
@@ -84,7 +86,12 @@ export async function createMtaWorld(prefix: string, options: WorldOptions = {})
   const sink = await startScriptedSink();
   const addresses = new Map<string, string>();
   const log = createLogger('test', { level: 'silent' });
-  const dns = await startDnsServer({ host: LOOPBACK, port: 0, zone: createZone(addresses), log });
+  const dns = await startDnsServer({
+    host: LOOPBACK,
+    port: 0,
+    zone: createZone(addresses, options.answer),
+    log,
+  });
   const secrets = createSecrets();
   const api = await startMtaApi(secrets.POSTERN_SERVICE_TOKEN);
   const directory = mkdtempSync(join(tmpdir(), 'postern-test-'));
@@ -144,11 +151,13 @@ export async function createMtaWorld(prefix: string, options: WorldOptions = {})
 }
 
 /** Everybody has a mail server: on the address that was set for the domain, or on 127.0.0.1. */
-function createZone(addresses: ReadonlyMap<string, string>): Zone {
+function createZone(addresses: ReadonlyMap<string, string>, answer: WorldOptions['answer']): Zone {
   return {
     hostname: 'postern.test',
     async answer(name, type) {
       const domain = name.toLowerCase().replace(/\.$/, '');
+      const special = answer?.(domain, type);
+      if (special) return special;
       if (type === 'MX') {
         return { status: 'found', records: [{ type: 'MX', priority: 10, exchange: `mx.${domain}` }] };
       }
