@@ -64,7 +64,11 @@ function explainReply(
 
 function describeReport(rules: RuleFile[], report: Report): { kind: string; recipients: object[] } {
   if (report.kind === 'complaint') {
-    return { kind: 'complaint', recipients: report.recipients.map((recipient) => ({ recipient })) };
+    const said = { class: 'complaint', hard: false, status: null, action: 'suppress' };
+    return {
+      kind: 'complaint',
+      recipients: report.recipients.map((recipient) => ({ recipient, ...said })),
+    };
   }
   if (report.kind !== 'delivery') {
     return { kind: report.kind === 'automatic-reply' ? 'auto_reply' : 'none', recipients: [] };

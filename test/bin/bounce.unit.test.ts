@@ -38,17 +38,21 @@ describe('bin/postern bounce explain', () => {
   });
 
   it('prints a line of JSON for each mail', async () => {
-    const [bounce, letter] = ['bounce.eml', 'letter.eml'].map((name) => join(directory, name)) as [
-      string,
-      string,
-    ];
+    const bounce = join(directory, 'bounce.eml');
+    const letter = join(directory, 'letter.eml');
+    const abuse = join(directory, 'abuse.eml');
     writeFileSync(
       bounce,
       'From: MAILER-DAEMON@mx.test\nSubject: failure notice\n\n<u@example.com>:\nRemote host said: 552 5.2.2 Mailbox full\n',
     );
     writeFileSync(letter, 'From: a@b.test\nSubject: Hello\n\nHello.\n');
 
-    const lines = (await explain(bounce, letter))
+    writeFileSync(
+      abuse,
+      'Subject: complaint\nContent-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nOriginal-Rcpt-To: v@example.com\n--b--\n',
+    );
+
+    const lines = (await explain(bounce, letter, abuse))
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
@@ -60,9 +64,17 @@ describe('bin/postern bounce explain', () => {
       status: '5.2.2',
       action: 'retry',
     };
+    const complainer = {
+      recipient: 'v@example.com',
+      class: 'complaint',
+      hard: false,
+      status: null,
+      action: 'suppress',
+    };
     assert.deepEqual(lines, [
       { file: bounce, kind: 'bounce', recipients: [recipient] },
       { file: letter, kind: 'none', recipients: [] },
+      { file: abuse, kind: 'complaint', recipients: [complainer] },
     ]);
   });
 
