@@ -287,6 +287,16 @@ export const settingsSchema = Type.Object(
       memoryDays: positive(30, 'How long it is remembered that a domain had TLS'),
     }),
 
+    tlsReports: section({
+      from: Type.String({
+        pattern: '^$|^[^@\\s]+@[^@\\s]+$',
+        default: '',
+        description:
+          'Sender of daily reports about TLS (RFC 8460) to domains that ask for them, an address of a domain of this installation; empty: none is sent',
+      }),
+      organizationName: Type.String({ default: 'Postern', description: 'Who reports' }),
+    }),
+
     gateway: section({
       host: Type.String({ default: '127.0.0.1', description: 'Address of the three submission listeners' }),
       starttlsPort: port(1587, 'Submission with STARTTLS, 587 in production'),

@@ -78,6 +78,7 @@ export interface Connection {
     getProtocol?(): string | null;
     getCipher?(): { name: string; standardName?: string };
     authorized?: boolean;
+    authorizationError?: Error | string | null;
     getPeerX509Certificate?(): X509Certificate | undefined;
     localAddress?: string;
   };

@@ -10,25 +10,24 @@
  * What does not meet its terms is put off with 4.7.x and expires with the message: it never leaves in plaintext. Domains
  * that were seen with TLS are remembered; one that comes without is logged, or put off (tlsPolicy.memory).
  *
- * Trusts: tlsPolicy.validatingNameserver for what DNSSEC protects; the DNS for "there is no policy", as RFC 8461 does; a policy that was fetched holds for its max_age.
- * Settings: tlsPolicy.*, mta.nameservers, redis.url.
+ * Of domains that ask for reports (RFC 8460) it counts what came of TLS, by day, in Redis; the api reports it.
+ *
+ * Trusts: tlsPolicy.validatingNameserver for what DNSSEC protects; the DNS for "there is no policy", as RFC 8461 does. A
+ * policy that was fetched holds for its max_age.
+ * Settings: tlsPolicy.*, tlsReports.from, mta.nameservers, redis.url.
  */
 
 import type { X509Certificate } from 'node:crypto';
-import { Resolver } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { LRUCache } from 'lru-cache';
 import type { Settings } from '../config/schema.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Connection, Delivery, Plugin } from '../lib/mta-types.ts';
 import { guard, HookRefusal, pluginContext } from '../lib/plugin.ts';
-import { findTlsa, matchesTlsa, type TlsaFinding } from '../lib/tls/dane.ts';
-import { openTlsMemory, type TlsMemory } from '../lib/tls/memory.ts';
-import { fetchStsPolicy } from '../lib/tls/sts-fetch.ts';
-import { createStsFinder, type StsFinding } from '../lib/tls/sts-finder.ts';
+import { matchesTlsa, type TlsaFinding } from '../lib/tls/dane.ts';
+import { openTlsQuestions, type TlsQuestions } from '../lib/tls/questions.ts';
+import { dayOf, encodeResult, formatPolicy, type ResultType, resultsKey } from '../lib/tls/results.ts';
 import { allowsMx, type StsPolicy } from '../lib/tls/sts-policy.ts';
-import { createValidatedLookup } from '../lib/tls/validated-lookup.ts';
 
 export const title = 'tls-policy';
 
@@ -54,15 +53,13 @@ export const replies = {
   },
 } as const;
 
-const DNS_TIMEOUT_MS = 2_000;
 const DAY_SECONDS = 86_400;
-const NO_RECORD = new Set(['ENOTFOUND', 'ENODATA']);
 const MODERN = new Set(['TLSv1.2', 'TLSv1.3']);
-
 /** No chain of a server is longer. */
 const MAX_CHAIN = 10;
-const TLSA_MS = 60_000;
-const MAX_TLSA = 10_000;
+const MAX_NOTED = 100_000;
+/** The api reports the day before. */
+const RESULT_DAYS = 4;
 
 export type Violation = 'noTls' | 'badCertificate' | 'oldTls' | 'foreignMx' | 'noTlsa' | 'tlsaMismatch';
 
@@ -89,7 +86,7 @@ export interface TlsFacts {
 export async function init(plugin: Plugin): Promise<void> {
   const { settings, log } = pluginContext();
   trustOwnCertificates(settings.tlsPolicy.caFile);
-  const policy = createTlsPolicy(settings, log);
+  const policy = createTlsHooks(openTlsQuestions(settings, log), settings.tlsPolicy, log);
   plugin.addHook('sender:fetch', guard('sender:fetch', log, policy.choose));
   plugin.addHook('sender:headers', guard('sender:headers', log, policy.check));
 }
@@ -99,68 +96,9 @@ function trustOwnCertificates(file: string): void {
   if (file) setDefaultCACertificates([...getCACertificates('default'), readFileSync(file, 'utf8')]);
 }
 
-export interface TlsPolicyParts {
-  findSts: (domain: string) => Promise<StsFinding>;
-  resolveMx: (domain: string) => Promise<{ exchange: string; priority: number }[]>;
-  memory: TlsMemory;
-  /** Undefined: no resolver that validates. */
-  findTlsa?: ((domain: string, mx: string) => Promise<TlsaFinding>) | undefined;
-}
-
-function createTlsPolicy(settings: Settings, log: Logger) {
-  const { tlsPolicy, mta, sandbox, environment, redis } = settings;
-  const isProduction = environment === 'production';
-  const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: 2 });
-  const servers = isProduction ? mta.nameservers : [`${sandbox.host}:${sandbox.dnsPort}`];
-  if (servers.length > 0) resolver.setServers(servers);
-  const memory = openTlsMemory(redis.url, (error) => log.debug({ err: error }, 'tls.memory_failed'));
-  const fetchOptions = {
-    port: tlsPolicy.policyPort,
-    allowsPrivate: !isProduction,
-    resolve: (host: string) => resolver.resolve4(host).catch(() => []),
-  };
-  const findSts = createStsFinder({
-    lookUp: (name) => lookUpText(resolver, name),
-    fetch: (domain) => fetchStsPolicy(domain, fetchOptions),
-    memory,
-  });
-  const resolveMx = (domain: string) => resolver.resolveMx(domain).catch(() => []);
-  return createTlsHooks(
-    {
-      findSts,
-      resolveMx,
-      memory,
-      findTlsa: createTlsaFinder(tlsPolicy.validatingNameserver, mta.remotePort),
-    },
-    tlsPolicy,
-    log,
-  );
-}
-
-function createTlsaFinder(server: string, port: number): TlsPolicyParts['findTlsa'] {
-  if (!server) return undefined;
-  const lookUp = createValidatedLookup(server);
-  const known = new LRUCache<string, Promise<TlsaFinding>>({ max: MAX_TLSA, ttl: TLSA_MS });
-  return (domain, mx) => {
-    const key = `${domain} ${mx}`;
-    const finding = known.get(key) ?? findTlsa({ domain, mx, port }, lookUp);
-    known.set(key, finding, { noUpdateTTL: true });
-    return finding;
-  };
-}
-
-async function lookUpText(resolver: Resolver, name: string): Promise<string[] | undefined> {
-  try {
-    return (await resolver.resolveTxt(name)).map((strings) => strings.join(''));
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    return NO_RECORD.has(code) ? [] : undefined;
-  }
-}
-
 /** `choose`: the terms, before the connection. `check`: whether the connection meets them, before the message. */
 export function createTlsHooks(
-  { findSts, resolveMx, memory, findTlsa: findRecords }: TlsPolicyParts,
+  { findSts, resolveMx, memory, findTlsa: findRecords, wantsReports }: TlsQuestions,
   settings: Settings['tlsPolicy'],
   log: Pick<Logger, 'warn'>,
 ) {
@@ -178,7 +116,8 @@ export function createTlsHooks(
 
   /** An MX host that the policy does not name is passed over (RFC 8461 5). */
   async function chooseHosts(domain: string, policy: StsPolicy) {
-    const hosts = await resolveMx(domain);
+    const found = await resolveMx(domain);
+    const hosts = found.length > 0 ? found : [{ exchange: domain, priority: 0 }]; // RFC 5321 5.1
     const allowed = hosts.filter(({ exchange }) => allowsMx(policy, exchange.toLowerCase()));
     if (allowed.length === 0) throw new HookRefusal(replies.foreignMx);
     return allowed.toSorted((a, b) => a.priority - b.priority);
@@ -188,6 +127,7 @@ export function createTlsHooks(
     const { domain, claim } = delivery;
     const facts = await addDane(domain, connection, readFacts(delivery, connection));
     const terms = termsOf.get(delivery) ?? { isRequired: delivery.postern.requiresTls === true };
+    await count(delivery, connection, terms, facts);
     const violation = findViolation(terms, facts);
     if (violation) throw new HookRefusal(replies[violation]);
     if (terms.policy?.mode === 'testing') {
@@ -216,6 +156,39 @@ export function createTlsHooks(
     if (settings.memory === 'defer') throw new HookRefusal(replies.tlsGone);
   }
 
+  const counted = new WeakSet<Connection>();
+  /** Each connection once, by the recipient's policy alone: what the sender asks for is none of the domain's business. */
+  async function count(
+    delivery: Delivery,
+    connection: Connection,
+    { policy }: TlsTerms,
+    facts: TlsFacts,
+  ): Promise<void> {
+    const { domain } = delivery;
+    if (!wantsReports || counted.has(connection)) return;
+    counted.add(connection);
+    if (!(await wantsReports(domain))) return;
+    const hasSts = policy !== undefined && policy.mode !== 'none';
+    const strict = {
+      isRequired: false,
+      policy: hasSts ? { ...policy, mode: 'enforce' as const } : undefined,
+    };
+    const violation = findViolation(strict, facts) ?? (facts.version === null ? 'noTls' : undefined);
+    const hasTlsa = facts.dane !== undefined && facts.dane !== 'none';
+    const result = {
+      domain,
+      policyType: hasTlsa ? ('tlsa' as const) : hasSts ? ('sts' as const) : ('no-policy-found' as const),
+      policy: hasSts && !hasTlsa ? formatPolicy(policy) : [],
+      mxPatterns: hasSts && !hasTlsa ? policy.mx : [],
+      resultType: violation
+        ? nameResult(violation, connection._socket?.authorizationError)
+        : ('success' as const),
+      mx: facts.mx,
+      sendingIp: delivery.localAddress ?? '',
+    };
+    await memory.count(resultsKey(dayOf(new Date())), encodeResult(result), RESULT_DAYS * DAY_SECONDS);
+  }
+
   const remembered = new Map<string, number>();
   /** Once a day and process is enough. */
   async function remember(key: string, version: string): Promise<void> {
@@ -229,7 +202,15 @@ export function createTlsHooks(
   return { choose, check };
 }
 
-const MAX_NOTED = 100_000;
+/** RFC 8460 4.3 */
+export function nameResult(violation: Violation, problem: Error | string | null | undefined): ResultType {
+  if (violation === 'noTls') return 'starttls-not-supported';
+  if (violation === 'noTlsa') return 'dnssec-invalid';
+  if (violation !== 'badCertificate') return 'validation-failure';
+  const text = String(problem);
+  if (text.includes('ALTNAME')) return 'certificate-host-mismatch';
+  return text.includes('EXPIRED') ? 'certificate-expired' : 'certificate-not-trusted';
+}
 
 /** Undefined: the connection meets the terms. */
 export function findViolation({ isRequired, policy }: TlsTerms, facts: TlsFacts): Violation | undefined {

@@ -13,6 +13,7 @@ export const LEARN_SPAM = 'learn-spam';
 export const CHECK_ADDRESSES = 'check-addresses';
 export const PURGE_MESSAGES = 'purge-messages';
 export const GUARD_ABUSE = 'guard-abuse';
+export const SEND_TLS_REPORTS = 'send-tls-reports';
 export const TELL_ORGANIZATION = 'tell-organization';
 
 const YEAR_SECONDS = 365 * 86_400;
@@ -58,6 +59,7 @@ const queues: Record<string, Omit<Queue, 'name'>> = {
   [PURGE_MESSAGES]: scheduled,
   [CHECK_ADDRESSES]: scheduled,
   [GUARD_ABUSE]: scheduled,
+  [SEND_TLS_REPORTS]: scheduled,
 };
 
 /** When they come (cron, UTC) */
@@ -66,6 +68,7 @@ const schedules: Record<string, string> = {
   [PURGE_MESSAGES]: '17 * * * *',
   [CHECK_ADDRESSES]: '41 * * * *',
   [GUARD_ABUSE]: '* * * * *',
+  [SEND_TLS_REPORTS]: '41 * * * *',
 };
 
 /** Creates what is missing and brings the options of the rest up to date. */

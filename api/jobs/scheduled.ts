@@ -6,7 +6,8 @@ import { openObjectStore } from '../storage/object-store.ts';
 import { checkAddresses } from './check-addresses.ts';
 import { guardAbuse } from './guard-abuse.ts';
 import { purgeAll } from './purge-messages.ts';
-import { CHECK_ADDRESSES, GUARD_ABUSE, PURGE_MESSAGES, TIDY_STORAGE } from './queues.ts';
+import { CHECK_ADDRESSES, GUARD_ABUSE, PURGE_MESSAGES, SEND_TLS_REPORTS, TIDY_STORAGE } from './queues.ts';
+import { sendTlsReports } from './send-tls-reports.ts';
 import { tidyStorage } from './tidy-storage.ts';
 
 const polling = {
@@ -23,6 +24,7 @@ export async function workScheduled(store: Store, settings: Settings, log: Logge
     [PURGE_MESSAGES]: purgeAll,
     [GUARD_ABUSE]: guardAbuse,
     [CHECK_ADDRESSES]: checkAddresses,
+    [SEND_TLS_REPORTS]: sendTlsReports,
   };
   for (const [job, run] of Object.entries(jobs)) {
     await store.boss.work(job, polling, () =>

@@ -14,7 +14,16 @@ export interface TlsMemory {
   get(key: string): Promise<string | undefined>;
   /** @param seconds how long it is remembered */
   set(key: string, value: string, seconds: number): Promise<void>;
+  /** Adds one to a field of a hash; what Redis could not be told is added when it is back. */
+  count(key: string, field: string, seconds: number): Promise<void>;
   close(): void;
+}
+
+interface Untold {
+  key: string;
+  field: string;
+  seconds: number;
+  number: number;
 }
 
 /** @param onError what Redis says when it fails; the memory goes on */
@@ -22,6 +31,20 @@ export function openTlsMemory(redisUrl: string, onError: (error: Error) => void)
   const redis = new Redis(redisUrl, { ...redisOptions, commandTimeout: DEADLINE_MS });
   redis.on('error', onError);
   const own = new LRUCache<string, string>({ max: MAX_REMEMBERED, ttlAutopurge: false });
+  const untold = new LRUCache<string, Untold>({ max: MAX_REMEMBERED });
+  async function add(key: string, field: string, seconds: number, number = 1): Promise<void> {
+    try {
+      await redis.multi().hincrby(key, field, number).expire(key, seconds).exec();
+    } catch {
+      const told = JSON.stringify([key, field]);
+      untold.set(told, { key, field, seconds, number: number + (untold.get(told)?.number ?? 0) });
+    }
+  }
+  redis.on('ready', () => {
+    const late = [...untold.values()];
+    untold.clear();
+    for (const { key, field, seconds, number } of late) void add(key, field, seconds, number);
+  });
   return {
     async get(key) {
       try {
@@ -38,6 +61,7 @@ export function openTlsMemory(redisUrl: string, onError: (error: Error) => void)
         // this process remembers it
       }
     },
+    count: add,
     close: () => redis.disconnect(),
   };
 }

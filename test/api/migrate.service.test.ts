@@ -84,6 +84,7 @@ describe('api/migrate', () => {
         'learn-spam',
         'play-sandbox',
         'purge-messages',
+        'send-tls-reports',
         'tell-organization',
         'tell-owner',
         'tidy-storage',

@@ -56,15 +56,18 @@ describe('terms of TLS', () => {
 describe('tls-policy of a delivery', () => {
   const known = new Map<string, string>();
   const logged: string[] = [];
+  const counted: { policyType: string; resultType: string }[] = [];
   beforeEach(() => {
     known.clear();
     logged.length = 0;
+    counted.length = 0;
   });
 
   function arrange(finding: StsFinding, memory: 'off' | 'flag' | 'defer' = 'flag') {
     return createTlsHooks(
       {
         findSts: async () => finding,
+        wantsReports: async () => true,
         resolveMx: async () => [
           { exchange: 'mx.two.test', priority: 5 },
           { exchange: 'MX.one.test', priority: 10 },
@@ -72,6 +75,7 @@ describe('tls-policy of a delivery', () => {
         memory: {
           get: async (key) => known.get(key),
           set: async (key, value) => void known.set(key, value),
+          count: async (_key, field) => void counted.push(JSON.parse(field)),
           close() {},
         },
       },
@@ -118,6 +122,24 @@ describe('tls-policy of a delivery', () => {
     await choose(delivery);
     await check(delivery, connect('TLSv1.3', false));
     assert.deepEqual(logged, ['tls.policy_testing_failed']);
+  });
+
+  it('TL-12: counts each connection once for the report, by what the policy says', async () => {
+    const { choose, check } = arrange({ policy: policyOf('testing') });
+    const [first, second] = [createDelivery(), createDelivery()];
+    await choose(first);
+    await choose(second);
+    const connection = connect('TLSv1.3', false);
+    await check(first, connection);
+    await check(second, connection);
+    await check(second, connect('TLSv1.3'));
+    assert.deepEqual(
+      counted.map(({ policyType, resultType }) => [policyType, resultType]),
+      [
+        ['sts', 'certificate-not-trusted'],
+        ['sts', 'success'],
+      ],
+    );
   });
 
   it('TL-14: a domain that had TLS and has none is flagged, or put off', async () => {

@@ -117,6 +117,7 @@ describe('the MTA-STS policy that holds now (TL-12)', () => {
     const memory: TlsMemory = {
       get: async (key) => values.get(key),
       set: async (key, value) => void values.set(key, value),
+      count: async () => {},
       close() {},
     };
     const world = {
