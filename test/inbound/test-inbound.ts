@@ -60,7 +60,10 @@ const known: Readonly<Record<string, InboundRecipient>> = {
   'postmaster@postern.test': { kind: 'system', purpose: 'postmaster' },
 };
 
-export async function startTestInbound(inbound: Partial<Settings['inbound']> = {}): Promise<TestInbound> {
+export async function startTestInbound(
+  inbound: Partial<Settings['inbound']> = {},
+  { spamUrl }: { spamUrl?: string } = {},
+): Promise<TestInbound> {
   const serviceToken = randomBytes(24).toString('hex');
   const masterKey = randomBytes(32).toString('base64');
   const { api, url, close: closeApi } = await startTestApi(serviceToken);
@@ -71,6 +74,7 @@ export async function startTestInbound(inbound: Partial<Settings['inbound']> = {
     environment: 'test',
     log: { level: 'info' },
     api: { url },
+    ...(spamUrl ? { spam: { url: spamUrl } } : {}),
     limits: { maxMessageBytes: 200_000, maxEnvelopeRecipients: 10 },
     inbound: { port, monitorPort, workers: 1, nameservers: [`127.0.0.1:${dns.port}`], ...inbound },
   };
