@@ -32,7 +32,7 @@ export async function purgeAll({ store, log }: PurgeContext): Promise<void> {
     if (purged > 0) log.info({ organizationId: retention.organizationId, purged }, 'messages.purged');
   }
   await inBatches(deadline, () => reapSubmissions(store.pool, BATCH));
-  await inBatches(deadline, () => purgeInboundMessages(store.pool, BATCH));
+  await inBatches(deadline, () => inTransaction(store, (tx) => purgeInboundMessages(tx, BATCH)));
 }
 
 /** Where one cannot be had now, the others would keep mail waiting as well: they are for the next hour. */

@@ -212,27 +212,28 @@ export async function concludeInbound(tx: Queryable, attempts: readonly Attempt[
   return rows.filter(({ state }) => state === 'failed').map(({ id }) => id);
 }
 
-/** What is over its organization's retention goes, and sources that nobody has any more. @returns how many */
-export async function purgeInboundMessages(db: Queryable, limit: number): Promise<number> {
-  const { rowCount } = await db.query(
-    `with gone as (
-       delete from inbound_messages
-        where id in (select message.id
-                       from inbound_messages message
-                       left join organizations organization on organization.id = message.organization_id
-                      where message.state not in ('queued', 'retrying')
-                        and message.updated_at < now() - make_interval(days => coalesce(organization.retention_days, 30))
-                      order by message.id
-                      limit $1)
-       returning source_id
-     )
-     select from gone`,
+/**
+ * A batch of what is over its organization's retention goes, with the sources that nobody has any more. Inside a
+ * transaction. @returns how many are gone; fewer than `limit`: there are no more
+ */
+export async function purgeInboundMessages(tx: Queryable, limit: number): Promise<number> {
+  const { rows } = await tx.query<{ sourceId: number }>(
+    `delete from inbound_messages
+      where id in (select message.id
+                     from inbound_messages message
+                     left join organizations organization on organization.id = message.organization_id
+                    where message.state not in ('queued', 'retrying')
+                      and message.updated_at < now() - make_interval(days => coalesce(organization.retention_days, 30))
+                    order by message.id
+                    limit $1)
+  returning source_id as "sourceId"`,
     [limit],
   );
-  await db.query(
+  await tx.query(
     `delete from inbound_sources source
-      where created_at < now() - interval '1 day'
+      where id = any($1::bigint[])
         and not exists (select from inbound_messages where source_id = source.id)`,
+    [rows.map(({ sourceId }) => sourceId)],
   );
-  return rowCount ?? 0;
+  return rows.length;
 }

@@ -1,8 +1,10 @@
 /** From the inbound server to the customer: who gets an address, what is kept, and what an endpoint is sent. */
 import assert from 'node:assert/strict';
 import { createHash, hash } from 'node:crypto';
+import { inTransaction } from '../../../api/database.ts';
 import { INBOUND_RETRY_DELAYS_SECONDS } from '../../../api/inbound/deliver.ts';
 import { bounceInbound } from '../../../api/jobs/bounce-inbound.ts';
+import { purgeInboundMessages } from '../../../api/models/inbound-message.ts';
 import type { Dispatcher } from '../../../api/webhooks/dispatcher.ts';
 import { startWebhookEndpoint, type WebhookEndpoint } from '../../support/webhook-endpoint.ts';
 import { log, sendRequest, type Tenant } from '../support.ts';
@@ -178,6 +180,29 @@ describe('mail that comes in', () => {
       cursor = page.body.next_cursor;
     }
     assert.deepEqual(subjects, ['3', '2', '1']);
+  });
+
+  it('purges what is over the retention, and its source with the last recipient', async () => {
+    const { id: routeId } = await createRoute('old@rich.test');
+    const to = ['old@rich.test', 'old+2@rich.test'].map((address) => ({ address, routeId }));
+    const envelope = { from: 'bob@example.com', to };
+    const { body } = await receive(api, 'old@rich.test', 'Subject: old\r\n\r\n', { envelope });
+    const [first, second] = body.ids;
+    const sources = async () => {
+      const { rows } = await api.store.pool.query(
+        `select from inbound_sources where content = 'Subject: old\\015\\012\\015\\012'`,
+      );
+      return rows.length;
+    };
+    for (const [id, left] of [
+      [first, 1],
+      [second, 0],
+    ]) {
+      const age = "update inbound_messages set updated_at = now() - interval '400 days' where id = $1";
+      await api.store.pool.query(age, [id]);
+      assert.equal(await inTransaction(api.store, (tx) => purgeInboundMessages(tx, 10)), 1);
+      assert.deepEqual([(await call('GET', `/inbound_messages/${id}`)).status, await sources()], [404, left]);
+    }
   });
 
   it('tells operators alone what came for postmaster', async () => {
