@@ -45,7 +45,7 @@ describe('the MX of the sandbox', () => {
   });
 
   const refusals = Object.entries(behaviours).filter(
-    ([, behaviour]) => behaviour.recipientReply ?? behaviour.dataReply,
+    ([name, behaviour]) => name !== 'blocks' && (behaviour.recipientReply ?? behaviour.dataReply),
   );
   for (const [name, { recipientReply, dataReply }] of refusals) {
     it(`answers ${name}+suffix and ${name}-suffix as the table says`, async () => {
@@ -64,6 +64,12 @@ describe('the MX of the sandbox', () => {
       }
     });
   }
+
+  it('refuses blocks-<address> to the client of that address only', async () => {
+    const refusal = await refusalOf('blocks-127.0.0.1+x@example.test');
+    assert.match(refusal.response ?? '', /^550 5\.7\.1 .*\[127\.0\.0\.1\] blocked/);
+    assert.match((await refusalOf('blocks-127.0.0.2@example.test')).response ?? '', /^250 /);
+  });
 
   it('takes a local part that only begins like a behaviour for an ordinary one', async () => {
     assert.match((await refusalOf('bouncer@example.test')).response ?? '', /^250 /);
