@@ -26,6 +26,7 @@ export function plotPacing(runs: Readonly<Record<string, readonly Sample[]>>, du
   const minutes = Math.round(durationMs / 60_000);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="13">`,
+    '<title>Throughput beside the hidden limit of a provider, over time</title>',
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
     `<path d="M${MARGIN} ${MARGIN}V${HEIGHT - MARGIN}H${WIDTH - MARGIN}" fill="none" stroke="#999"/>`,
     line(first, 'possible', '#2e7d32'),
