@@ -5,6 +5,7 @@ import { toStorable } from './event.ts';
 import type { InboundRoute } from './inbound-route.ts';
 import type { ListOwner } from './list-owner.ts';
 import type { Attempt } from './webhook-attempt.ts';
+import { insertInboundWebhooks } from './webhook-outbox.ts';
 
 export const inboundStates = ['stored', 'queued', 'retrying', 'delivered', 'failed'] as const;
 
@@ -106,6 +107,10 @@ export async function insertInboundMessages(
             join webhooks webhook on webhook.inbound_route_id = message.route_id and webhook.deleted_at is null
            where message.id = any($1::bigint[])`,
     [inserted.map(({ id }) => id)],
+  );
+  await insertInboundWebhooks(
+    tx,
+    inserted.map(({ id }) => id),
   );
   return inserted;
 }

@@ -62,20 +62,20 @@ export async function insertEventWebhooks(tx: Queryable, events: readonly NewEve
   );
 }
 
-/**
- * Tells of something that is about no message of ours, as `inbound.received`.
- * @param payload sent as it is; as Postgres can store it (toStorable)
- */
-export async function insertPlainWebhooks(
-  tx: Queryable,
-  { domainId, event, payload }: { domainId: number; event: WebhookEvent; payload: Record<string, unknown> },
-): Promise<void> {
+/** Tells of messages that came in, as `inbound.received`. Inside the transaction that keeps them. */
+export async function insertInboundWebhooks(tx: Queryable, inboundIds: readonly number[]): Promise<void> {
   await tx.query(
     `insert into webhook_deliveries (webhook_id, event, data, occurred_at)
-          select webhook.id, $2::text, $3::jsonb, now()
-            from webhooks webhook
-           where webhook.domain_id = $1 and $2::text = any(webhook.events) and ${isListening}`,
-    [domainId, event, JSON.stringify(payload)],
+          select webhook.id, 'inbound.received',
+                 jsonb_build_object('id', message.id, 'route_id', message.route_id, 'recipient', message.recipient,
+                                    'from', message.from_header, 'subject', message.subject,
+                                    'message_id', message.message_id, 'size', message.size_bytes,
+                                    'reply_to_id', message.reply_to_id, 'created_at', message.created_at),
+                 message.created_at
+            from inbound_messages message
+            join webhooks webhook on webhook.domain_id = message.domain_id
+           where message.id = any($1::bigint[]) and 'inbound.received' = any(webhook.events) and ${isListening}`,
+    [inboundIds],
   );
 }
 

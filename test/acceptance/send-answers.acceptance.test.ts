@@ -1,12 +1,14 @@
 /**
  * Sections 1.1, 1.3 and 1.4 of the contract, row by row: who may send, each answer with its exact body, and
- * idempotency. One row cannot come from here: 500, which needs a mistake of ours (test/api has it).
+ * idempotency.
  */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { operate } from '../support/domains.ts';
 import { listReceived, newRecipient, openSmtp, readMessage, waitForReceived } from '../support/mail.ts';
 import { createOrganization, manageOrganizations } from '../support/organizations.ts';
+import { stackSettings } from '../support/processes.ts';
 import { type RawAnswer, requestRaw } from '../support/raw-request.ts';
 import { readStack, type Stack } from '../support/stack.ts';
 
@@ -214,6 +216,25 @@ describe('POST /send, answers (contract 1.1, 1.3, 1.4)', () => {
       });
       assert.match(String(answer.headers['retry-after']), /^\d+$/);
     });
+  });
+
+  it('500 without content where the fault is ours: a table is missing', async () => {
+    const database = new pg.Client({ connectionString: stackSettings().database.url });
+    await database.connect();
+    await database.query('alter table templates rename to templates_away');
+    try {
+      const headers = { ...JSON_HEADERS, 'MailPace-Server-Token': stack.token };
+      const body = { from: `s@${stack.domain}`, to: newRecipient(), template: 'any' };
+      const response = await fetch(`${stack.api}/api/v1/send`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+      });
+      assert.deepEqual([response.status, await response.text()], [500, '']);
+    } finally {
+      await database.query('alter table templates_away rename to templates');
+      await database.end();
+    }
   });
 
   describe('what is acceptable (1.1, 8.3)', () => {

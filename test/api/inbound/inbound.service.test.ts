@@ -210,6 +210,35 @@ describe('mail that comes in', () => {
     assert.equal((await call('GET', `/inbound_messages/${body.ids[0]}`)).status, 404);
   });
 
+  it('tells the endpoints of the domain that mail came in (inbound.received), once', async () => {
+    const receiver = await startWebhookEndpoint();
+    await api.createWebhook(tenant, { url: receiver.url, events: ['inbound.received'] });
+    const { id: routeId } = await createRoute('told@rich.test');
+    const message =
+      'From: Bob <bob@example.com>\r\nSubject: told\r\nMessage-ID: <t1@example.com>\r\n\r\nx\r\n';
+    const { body } = await receive(api, 'told@rich.test', message);
+    await receive(api, 'told@rich.test', message);
+
+    const [told] = await receiver.waitFor(1);
+    assert.ok(told);
+    const { event, payload } = JSON.parse(told.raw.toString());
+    assert.equal(event, 'inbound.received');
+    const { created_at: createdAt, ...facts } = payload;
+    assert.ok(Date.parse(createdAt));
+    assert.deepEqual(facts, {
+      id: body.ids[0],
+      route_id: routeId,
+      recipient: 'told@rich.test',
+      from: 'Bob <bob@example.com>',
+      subject: 'told',
+      message_id: '<t1@example.com>',
+      size: message.length,
+      reply_to_id: null,
+    });
+    assert.equal(receiver.received.length, 1);
+    await receiver.close();
+  });
+
   it('posts every field of the contract, signed, with raw byte for byte and basic auth', async () => {
     const url = `${endpoint.url.replace('//', '//actionmailbox:s%3Acret@')}/rails/action_mailbox/mailpace/inbound_emails`;
     const route = await createRoute('*@in.rich.test', { target: 'http', url });
