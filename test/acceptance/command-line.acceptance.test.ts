@@ -64,7 +64,7 @@ describe('bin/postern', () => {
     assert.deepEqual(
       // rspamd is there where Debian's package could be installed.
       processes.map(({ name, status }) => `${name} ${status}`).filter((line) => line !== 'rspamd up'),
-      ['api up', 'worker up', 'gateway up', 'mta up', 'sandbox up'],
+      ['api up', 'worker up', 'gateway up', 'mta up', 'inbound up', 'sandbox up'],
     );
     assert.equal(typeof queue.due, 'number');
   });
