@@ -47,15 +47,17 @@ export interface StoreOptions {
   onFailed: () => void;
 }
 
+/** What another run of the server left is replaced at once: the next value is to be stored, not the one after it. */
 const READ = `
   local found = redis.call('hmget', KEYS[1], 'lease', 'value')
-  local lease = found[1]
-  if not lease then
-    lease = ARGV[1]
+  local lease, value = found[1], found[2]
+  if not lease or string.sub(lease, 1, #ARGV[3]) ~= ARGV[3] then
+    redis.call('del', KEYS[1])
+    lease, value = ARGV[3] .. ARGV[1], false
     redis.call('hset', KEYS[1], 'lease', lease)
   end
-  if not found[2] then redis.call('pexpire', KEYS[1], ARGV[2]) end
-  return { lease, found[2] }`;
+  if not value then redis.call('pexpire', KEYS[1], ARGV[2]) end
+  return { lease, value }`;
 
 const WRITE = `
   if redis.call('hget', KEYS[1], 'lease') ~= ARGV[1] then return 0 end
@@ -112,7 +114,7 @@ export function createRedisStore({ redisUrl, sealKey, log, metrics, onFailed }: 
     isAvailable,
     async read(contract, key) {
       const found = await attempt(() =>
-        redis.eval(READ, 1, key, `${runId}:${randomUUID()}`, LEASE_MS).catch((error: Error) => {
+        redis.eval(READ, 1, key, randomUUID(), LEASE_MS, `${runId}:`).catch((error: Error) => {
           if (error.message.includes('WRONGTYPE')) return 'wrong type' as const;
           throw error;
         }),
@@ -120,7 +122,7 @@ export function createRedisStore({ redisUrl, sealKey, log, metrics, onFailed }: 
       if (found === undefined) return {};
       if (!Array.isArray(found)) return discard(key);
       const [lease, text] = found;
-      if (typeof lease !== 'string' || !lease.startsWith(`${runId}:`)) return discard(key);
+      if (typeof lease !== 'string') return discard(key);
       if (text === null || text === undefined) return { lease };
       const entry = decodeEntry(contract, key, text, sealKey);
       return entry ? { lease, entry } : discard(key);
