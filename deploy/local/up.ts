@@ -68,11 +68,12 @@ function explain(error: unknown): string {
   return error instanceof Error ? `${error.stack}` : String(error);
 }
 
-function describeForPeople({ api, token, domain, smtp, sandbox }: StackDescription): string {
+function describeForPeople({ api, token, domain, smtp, inbound, sandbox }: StackDescription): string {
   return `Postern is up.
 
   HTTP API   ${api}/api/v1
   SMTP       ${smtp.host}, STARTTLS on ${smtp.starttls} and ${smtp.alternative}, TLS on ${smtp.tls}; user and password are the token
+  Inbound    ${inbound.host}:${inbound.port}  (mail for a domain's inbound routes, and what comes back)
   Sandbox    ${sandbox.http}  (all mail ends up here; DNS on ${sandbox.dns}, MX on ${sandbox.smtp})
   Domain     ${domain}
   Token      ${token}
