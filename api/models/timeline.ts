@@ -29,7 +29,8 @@ export async function listTimeline(
     }),
   );
   const checks = spam ? [toCheck(spam)] : [];
-  return [...events, ...checks, ...told].toSorted((a, b) => a.occurredAt.getTime() - b.occurredAt.getTime());
+  // What followed from the check may bear the same millisecond: the check goes first.
+  return [...checks, ...events, ...told].toSorted((a, b) => a.occurredAt.getTime() - b.occurredAt.getTime());
 }
 
 /** Kept with the message and not as an event: every message has one. */

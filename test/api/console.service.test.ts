@@ -78,6 +78,7 @@ describe('node api/console.ts', () => {
         ['webhook_keys.private_key_sealed', []],
         ['webhooks.secret_sealed', []],
         ['webhooks.old_secret_sealed', []],
+        ['inbound_routes.basic_auth_sealed', []],
       ],
     );
   });
