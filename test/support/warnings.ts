@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-const MAX_LINES = 60;
+const MAX_LINES = 12;
 /** A line of pino at level warn or above */
 const WARNING = /^\{"level":[4-6]0,/;
 

@@ -57,6 +57,7 @@ describe('paces at the control port', () => {
   it('tell what changed them, after a restart too', async () => {
     await askForLess();
     await runUpkeep(queue);
+    await queue.claims.close();
     queue = createControlledQueue(database);
 
     const [{ id, instanceId, site, trigger, before, after }, ...more] =

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readCounts } from '../../../mta/queue/counters.ts';
 import { storeMessages } from '../../../mta/queue/intake.ts';
 import { Outbox } from '../../../mta/queue/outbox.ts';
@@ -129,12 +130,23 @@ describe('verbs of the control API', () => {
     await queue.claims.start();
     await takeOne(queue.claims); // the destination is full; more of it are claimed ahead
     const waiting = takeOne(queue.claims, 'b');
+    const cancel = async () =>
+      (
+        await control.call('POST', '/queue/cancellations', {
+          ...{ selector: { domain: 'one.test' }, reason: 'x' },
+        })
+      ).body;
 
-    const { body } = await control.call('POST', '/queue/cancellations', {
-      ...{ selector: { domain: 'one.test' }, reason: 'x' },
-    });
+    // What is being claimed at this moment counts as in attempt: it is there the next time.
+    let { affected, inAttempt } = await cancel();
+    for (let round = 0; inAttempt > 1 && round < 50; round++) {
+      await sleep(100);
+      const more = await cancel();
+      affected += more.affected;
+      inAttempt = more.inAttempt;
+    }
 
-    assert.deepEqual([body.affected, body.inAttempt], [59, 1]);
+    assert.deepEqual([affected, inAttempt], [59, 1]);
     assert.deepEqual(new Set((await readEvents()).map((event) => event.attempt)), new Set([0]));
     await queue.claims.close();
     assert.equal(await waiting, undefined);
