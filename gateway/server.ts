@@ -20,7 +20,7 @@ import { watchCertificate } from '../lib/certificate-watch.ts';
 import { createLogger } from '../lib/log.ts';
 import { startMonitor } from '../lib/monitor.ts';
 import { checkApi } from '../lib/rpc/check-api.ts';
-import { createRpcClient } from '../lib/rpc/client.ts';
+import { createServiceClient } from '../lib/rpc/service-client.ts';
 import { handleShutdown } from '../lib/shutdown.ts';
 import { createAuthenticationThrottle } from './authentication-throttle.ts';
 import { createGateway } from './gateway.ts';
@@ -30,14 +30,7 @@ const log = createLogger('gateway', settings.log);
 const shutdown = handleShutdown(log);
 const registry = new Registry();
 
-const rpc = createRpcClient({
-  url: settings.api.url,
-  serviceToken: settings.secrets.serviceToken,
-  redisUrl: settings.redis.url,
-  masterKey: settings.secrets.key,
-  log,
-  registry,
-});
+const rpc = createServiceClient(settings, { log, registry });
 shutdown.add('rpc', () => rpc.close());
 
 const monitor = await startMonitor({

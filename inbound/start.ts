@@ -17,7 +17,7 @@ import { loadSettings } from '../config/load.ts';
 import { createLogger } from '../lib/log.ts';
 import { startMonitor } from '../lib/monitor.ts';
 import { checkApi } from '../lib/rpc/check-api.ts';
-import { createRpcClient } from '../lib/rpc/client.ts';
+import { createServiceClient } from '../lib/rpc/service-client.ts';
 import { handleShutdown } from '../lib/shutdown.ts';
 import { loadInboundCertificate } from './certificate.ts';
 import { writeConfiguration } from './configuration.ts';
@@ -28,13 +28,7 @@ const log = createLogger('inbound', settings.log);
 const shutdown = handleShutdown(log);
 const registry = new AggregatorRegistry();
 
-const rpc = createRpcClient({
-  url: settings.api.url,
-  serviceToken: settings.secrets.serviceToken,
-  redisUrl: settings.redis.url,
-  masterKey: settings.secrets.key,
-  log,
-});
+const rpc = createServiceClient(settings, { log });
 shutdown.add('rpc', () => rpc.close());
 
 process.env.HARAKA = writeConfiguration(settings, await loadInboundCertificate(settings));

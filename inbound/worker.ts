@@ -8,7 +8,7 @@ import { loadSettings } from '../config/load.ts';
 import { type Certificate, readExpiry } from '../lib/certificate.ts';
 import { watchCertificate } from '../lib/certificate-watch.ts';
 import { createLogger } from '../lib/log.ts';
-import { createRpcClient } from '../lib/rpc/client.ts';
+import { createServiceClient } from '../lib/rpc/service-client.ts';
 import { handleShutdown } from '../lib/shutdown.ts';
 import { createAdmissions } from './admission.ts';
 import { loadInboundCertificate } from './certificate.ts';
@@ -19,7 +19,6 @@ import { addInboundGauges, createInboundMetrics } from './metrics.ts';
 import { createResolver, inboundNameservers } from './resolver.ts';
 
 const settings = loadSettings();
-const { secrets } = settings;
 const log = createLogger('inbound', settings.log);
 const shutdown = handleShutdown(log);
 const registry = new Registry();
@@ -27,14 +26,7 @@ new AggregatorRegistry(); // listens for the question after the figures
 AggregatorRegistry.setRegistries(registry);
 collectDefaultMetrics({ register: registry });
 
-const rpc = createRpcClient({
-  url: settings.api.url,
-  serviceToken: secrets.serviceToken,
-  redisUrl: settings.redis.url,
-  masterKey: secrets.key,
-  log,
-  registry,
-});
+const rpc = createServiceClient(settings, { log, registry });
 shutdown.add('rpc', () => rpc.close());
 
 // Before Haraka is loaded: it makes resolvers of its own.

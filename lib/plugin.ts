@@ -5,6 +5,8 @@
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { createLogger, type Logger } from './log.ts';
+import type { RpcClient } from './rpc/client.ts';
+import { createServiceClient } from './rpc/service-client.ts';
 
 export const HOOK_DEADLINE_MS = 10_000;
 
@@ -63,6 +65,7 @@ export interface PluginContext {
 }
 
 let context: PluginContext | undefined;
+let rpc: RpcClient | undefined;
 
 /** Settings and log, once a process. */
 export function pluginContext(): PluginContext {
@@ -71,4 +74,11 @@ export function pluginContext(): PluginContext {
     context = { settings, log: createLogger('mta', settings.log) };
   }
   return context;
+}
+
+/** How plugins ask the api: one client, and so one cache and one pair of Redis connections, a process. */
+export function pluginRpc(): RpcClient {
+  const { settings, log } = pluginContext();
+  rpc ??= createServiceClient(settings, { log });
+  return rpc;
 }

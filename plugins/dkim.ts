@@ -12,8 +12,7 @@
 import { createPrivateKey, hash, type KeyObject, sign } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Delivery, Headers, Plugin } from '../lib/mta-types.ts';
-import { guard, HookRefusal, pluginContext } from '../lib/plugin.ts';
-import { createRpcClient } from '../lib/rpc/client.ts';
+import { guard, HookRefusal, pluginContext, pluginRpc } from '../lib/plugin.ts';
 import { type DkimKey, findDkimKeys } from '../lib/rpc/contracts/dkim-keys.ts';
 
 export const title = 'dkim';
@@ -52,14 +51,8 @@ const FOLD_AT = 74;
 const MAX_PARSED_KEYS = 1_000;
 
 export async function init(plugin: Plugin): Promise<void> {
-  const { settings, log } = pluginContext();
-  const rpc = createRpcClient({
-    url: settings.api.url,
-    serviceToken: settings.secrets.serviceToken,
-    redisUrl: settings.redis.url,
-    masterKey: settings.secrets.key,
-    log,
-  });
+  const { log } = pluginContext();
+  const rpc = pluginRpc();
   plugin.addHook(
     'sender:headers',
     guard('sender:headers', log, async (delivery) => {

@@ -17,10 +17,10 @@ import { classifyReply } from '../lib/bounces/classify.ts';
 import { loadRules, type RuleFile } from '../lib/bounces/rules.ts';
 import type { Connection, Delivery, DeliveryError, Plugin } from '../lib/mta-types.ts';
 import { createSiteFinder, type FindSite } from '../lib/mx-site.ts';
-import { guard, HookRefusal, pluginContext } from '../lib/plugin.ts';
+import { guard, HookRefusal, pluginContext, pluginRpc } from '../lib/plugin.ts';
 import { type BlockStore, createBlockStore } from '../lib/pools/block-store.ts';
 import { choosePool, chooseSource, type Source } from '../lib/pools/choose.ts';
-import { createRpcClient, type RpcClient } from '../lib/rpc/client.ts';
+import type { RpcClient } from '../lib/rpc/client.ts';
 import { findSendingPools, type Pool, type SendingPools } from '../lib/rpc/contracts/sending-pools.ts';
 
 export const title = 'source-address';
@@ -45,13 +45,7 @@ export interface SourceContext {
 
 export async function init(plugin: Plugin): Promise<void> {
   const { settings, log } = pluginContext();
-  const rpc = createRpcClient({
-    url: settings.api.url,
-    serviceToken: settings.secrets.serviceToken,
-    redisUrl: settings.redis.url,
-    masterKey: settings.secrets.key,
-    log,
-  });
+  const rpc = pluginRpc();
   const context: SourceContext = {
     findPools: rememberPools(rpc),
     findSite: createSiteFinder(nameserversOf(settings)),

@@ -11,8 +11,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AttemptFacts, EventOutbox } from '../lib/delivery.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Connection, Delivery, DeliveryError, Plugin } from '../lib/mta-types.ts';
-import { guard, pluginContext } from '../lib/plugin.ts';
-import { createRpcClient, type RpcClient } from '../lib/rpc/client.ts';
+import { guard, pluginContext, pluginRpc } from '../lib/plugin.ts';
+import type { RpcClient } from '../lib/rpc/client.ts';
 import { createDeliveryEvents, type DeliveryEvent } from '../lib/rpc/contracts/delivery-events.ts';
 
 export const title = 'status';
@@ -25,21 +25,14 @@ const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5_000;
 
 export async function init(plugin: Plugin): Promise<void> {
-  const { settings, log } = pluginContext();
+  const { log } = pluginContext();
   plugin.addHook('sender:fetch', guard('sender:fetch', log, startAttempt));
   plugin.addHook('sender:connection', guard('sender:connection', log, noteConnection));
   plugin.addHook('sender:responseError', guard('sender:responseError', log, noteError));
 
   const queue = plugin.getQueue();
   if (!queue.outbox) return; // only the master has it
-  const rpc = createRpcClient({
-    url: settings.api.url,
-    serviceToken: settings.secrets.serviceToken,
-    redisUrl: settings.redis.url,
-    masterKey: settings.secrets.key,
-    log,
-  });
-  startShipping(queue.outbox, rpc, log);
+  startShipping(queue.outbox, pluginRpc(), log);
 }
 
 function startAttempt(delivery: Delivery): void {

@@ -10,9 +10,9 @@
  * Settings: api.url, secrets.serviceToken, redis.url.
  */
 import type { Delivery, Plugin } from '../lib/mta-types.ts';
-import { guard, HookRefusal, pluginContext } from '../lib/plugin.ts';
+import { guard, HookRefusal, pluginContext, pluginRpc } from '../lib/plugin.ts';
 import { cacheKey } from '../lib/rpc/cache-key.ts';
-import { createRpcClient, type RpcClient } from '../lib/rpc/client.ts';
+import type { RpcClient } from '../lib/rpc/client.ts';
 import { findBlock, findSuppression } from '../lib/rpc/contracts/suppressions.ts';
 import { KnownChanges } from '../lib/rpc/known-changes.ts';
 import { subscribeToInvalidations } from '../lib/rpc/subscription.ts';
@@ -30,17 +30,10 @@ const DEFAULT_STREAM = 'transactional';
 
 export async function init(plugin: Plugin): Promise<void> {
   const { settings, log } = pluginContext();
-  const redisUrl = settings.redis.url;
-  const rpc = createRpcClient({
-    url: settings.api.url,
-    serviceToken: settings.secrets.serviceToken,
-    redisUrl,
-    masterKey: settings.secrets.key,
-    log,
-  });
+  const rpc = pluginRpc();
   const changes = new KnownChanges();
   subscribeToInvalidations({
-    redisUrl,
+    redisUrl: settings.redis.url,
     log,
     onInvalidated: (key) => changes.note(key),
     onSubscribed: () => changes.listen(),

@@ -12,8 +12,8 @@
 import { BlockList, isIPv4 } from 'node:net';
 import { loadSettings } from '../config/load.ts';
 import { createLogger } from '../lib/log.ts';
-import { createRpcClient } from '../lib/rpc/client.ts';
 import { findDkimRecord } from '../lib/rpc/contracts/dkim-keys.ts';
+import { createServiceClient } from '../lib/rpc/service-client.ts';
 import { handleShutdown } from '../lib/shutdown.ts';
 import { startSandbox } from './sandbox.ts';
 
@@ -28,13 +28,7 @@ if (settings.environment === 'production') refuseToStart('environment: the sandb
 if (!isLoopback(host)) refuseToStart(`sandbox.host: ${host} is not an IPv4 loopback address`);
 
 const shutdown = handleShutdown(log);
-const rpc = createRpcClient({
-  url: settings.api.url,
-  serviceToken: settings.secrets.serviceToken,
-  redisUrl: settings.redis.url,
-  masterKey: settings.secrets.key,
-  log,
-});
+const rpc = createServiceClient(settings, { log });
 shutdown.add('rpc', () => rpc.close());
 const sandbox = await startSandbox({
   ...settings.sandbox,
