@@ -2,7 +2,8 @@
 import type { Socket } from 'node:net';
 import { ClientCounter, type ClientLimits } from '../lib/client-limits.ts';
 import type { Logger } from '../lib/log.ts';
-import { formatReply, type Reply, replies } from './replies.ts';
+import { formatReply, type Reply } from '../lib/mail/reply.ts';
+import { replies } from './replies.ts';
 
 /** How long a refused client may take to read why. */
 const REFUSAL_LINGER_MS = 1_000;

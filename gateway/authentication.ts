@@ -2,10 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SMTPServerAuthentication, SMTPServerSession } from 'smtp-server';
 import { refuseAccess } from '../lib/access.ts';
+import type { Reply } from '../lib/mail/reply.ts';
 import { type Credential, findCredential } from '../lib/rpc/contracts/credentials.ts';
 import { digestToken } from '../lib/secrets.ts';
 import { type GatewayContext, stateOf, transactionIdOf } from './context.ts';
-import { type Reply, replies } from './replies.ts';
+import { replies } from './replies.ts';
 
 /** No token of ours is near that long; nothing longer is hashed. */
 const MAX_TOKEN_CHARACTERS = 512;

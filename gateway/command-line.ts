@@ -1,5 +1,6 @@
 /** What a command line must be before anybody asks what it means. */
-import { type Reply, replies } from './replies.ts';
+import type { Reply } from '../lib/mail/reply.ts';
+import { replies } from './replies.ts';
 
 /** RFC 5321 4.5.3.1.4 asks for 512 octets, extensions add a few hundred. AUTH alone may be longer (RFC 4954 4). */
 const MAX_LINE_BYTES = 2_048;

@@ -6,12 +6,13 @@
 import type { Socket } from 'node:net';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import type { Logger } from '../lib/log.ts';
+import { formatReply, type Reply } from '../lib/mail/reply.ts';
 import { judgeAuthenticationLine, judgeCommandLine, readBdatOctets, verbOf } from './command-line.ts';
 import { CommandStream } from './command-stream.ts';
 import { type EnvelopeCommand, parseEnvelopeCommand } from './envelope-command.ts';
 import { findForeignProtocol } from './foreign-protocol.ts';
 import { correctReply } from './library-replies.ts';
-import { formatReply, type Reply, replies } from './replies.ts';
+import { replies } from './replies.ts';
 import { SessionClock, type TimeLimits } from './session-clock.ts';
 import type { SubmissionServer } from './submission-server.ts';
 import { Tolerance, type ToleranceLimits } from './tolerance.ts';

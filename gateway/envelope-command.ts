@@ -3,7 +3,8 @@
  * cuts a quoted local part at its space, turns A-labels into letters, and skips parameters that it cannot read.
  */
 import type { SMTPServerAddress } from 'smtp-server';
-import { type Reply, replies } from './replies.ts';
+import type { Reply } from '../lib/mail/reply.ts';
+import { replies } from './replies.ts';
 
 export interface EnvelopeCommand extends SMTPServerAddress {
   /** Why the parameters are refused */

@@ -1,9 +1,10 @@
 /** Whether MAIL and RCPT are taken. Each answers the reply that refuses, or undefined. */
 import type { SMTPServerAddress, SMTPServerSession } from 'smtp-server';
 import { domainOf, normalizeAddress } from '../lib/mail/address.ts';
+import { type Reply, withText } from '../lib/mail/reply.ts';
 import { lookUpCredential } from './authentication.ts';
 import { type GatewayContext, stateOf } from './context.ts';
-import { type Reply, replies, withText } from './replies.ts';
+import { replies } from './replies.ts';
 
 /** MAIL: the token still holds (AU-8), the sender is of its domain or null, and there is room for more. */
 export async function judgeSender(

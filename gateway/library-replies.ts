@@ -2,7 +2,8 @@
  * What smtp-server says by itself, in our words: it knows one enhanced code for each code, and 421 there is always
  * "connection timed out". Texts that do not stand here pass unchanged.
  */
-import { type Reply, replies } from './replies.ts';
+import type { Reply } from '../lib/mail/reply.ts';
+import { replies } from './replies.ts';
 
 /** By smtp-server's text. A test looks each of them up in the installed version. */
 export const libraryReplies: Readonly<Record<string, Reply>> = {

@@ -2,7 +2,8 @@
 import { domainOf } from '../lib/mail/address.ts';
 import { type AuthorProblem, findAuthor } from '../lib/mail/author.ts';
 import { splitMessage } from '../lib/mail/header-block.ts';
-import { type Reply, replies } from './replies.ts';
+import type { Reply } from '../lib/mail/reply.ts';
+import { replies } from './replies.ts';
 
 /** A To field of a thousand recipients takes a quarter of it (HD-7). */
 const MAX_HEADER_BYTES = 262_144;

@@ -1,8 +1,9 @@
 /** Takes in one message: up to its last byte whatever is wrong with it, so that the next command is a command. */
 import type { Readable } from 'node:stream';
+import type { Reply } from '../lib/mail/reply.ts';
 import type { MemoryBudget } from '../lib/memory-budget.ts';
 import { GrowingBuffer } from './growing-buffer.ts';
-import { type Reply, replies } from './replies.ts';
+import { replies } from './replies.ts';
 import { WireCheck } from './wire-check.ts';
 
 export interface ReceiveLimits {

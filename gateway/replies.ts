@@ -1,12 +1,5 @@
 /** Every reply the gateway gives by its own decision. RFC 5321 4.2 (codes), RFC 3463 and RFC 5248 (enhanced codes). */
-
-export interface Reply {
-  code: number;
-  enhanced: string;
-  text: string;
-}
-
-const reply = (code: number, enhanced: string, text: string): Reply => ({ code, enhanced, text });
+import { type Reply, createReply as reply } from '../lib/mail/reply.ts';
 
 export const replies = {
   // The session
@@ -76,13 +69,3 @@ export const replies = {
 } as const satisfies Record<string, Reply>;
 
 export type ReplyName = keyof typeof replies;
-
-/** The reply with another text, as far as a reply can carry it: printable ASCII, at most 400 bytes. */
-export function withText({ code, enhanced }: Reply, text: string): Reply {
-  return { code, enhanced, text: text.replaceAll(/[^ -~]+/g, '?').slice(0, 400) };
-}
-
-/** The text with its enhanced code in front, as it stands on the wire behind the code (RFC 2034 4). */
-export function formatReply({ enhanced, text }: Reply): string {
-  return `${enhanced} ${text}`;
-}

@@ -2,8 +2,10 @@
  * The deadlines of one session, each an absolute one: smtp-server's own timer is reset by each byte (RS-1). A message
  * also has a minimum rate (RS-2).
  */
+
+import type { Reply } from '../lib/mail/reply.ts';
 import { createDeadline, type Deadline } from './deadline.ts';
-import { type Reply, replies } from './replies.ts';
+import { replies } from './replies.ts';
 
 export interface TimeLimits {
   commandTimeoutMs: number;

@@ -3,11 +3,12 @@ import type { Socket } from 'node:net';
 import { TLSSocket, type TlsOptions } from 'node:tls';
 import { SMTPServer, type SMTPServerSession } from 'smtp-server';
 import type { Logger } from '../lib/log.ts';
+import { formatReply, type Reply } from '../lib/mail/reply.ts';
 import { authenticate } from './authentication.ts';
 import { type ConnectionLimits, SubmissionConnection } from './connection.ts';
 import { type GatewayContext, stateOf, transactionIdOf } from './context.ts';
 import { judgeRecipient, judgeSender } from './envelope.ts';
-import { formatReply, type Reply, replies } from './replies.ts';
+import { replies } from './replies.ts';
 import { submit } from './submission.ts';
 
 export interface SubmissionServerOptions {

@@ -2,11 +2,12 @@
 import type { SMTPServerDataStream, SMTPServerSession } from 'smtp-server';
 import { normalizeAddress } from '../lib/mail/address.ts';
 import { removeFields } from '../lib/mail/header-block.ts';
+import { type Reply, withText } from '../lib/mail/reply.ts';
 import { createSubmission, type Submission } from '../lib/rpc/contracts/submissions.ts';
 import { type GatewayContext, stateOf, transactionIdOf } from './context.ts';
 import { judgeMessage } from './message-policy.ts';
 import { receiveMessage } from './receive-message.ts';
-import { type Reply, replies, withText } from './replies.ts';
+import { replies } from './replies.ts';
 
 /** RFC 5322 3.6.3: who else got it is nobody's business. */
 const BLIND_FIELDS = ['bcc', 'resent-bcc'];

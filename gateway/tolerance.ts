@@ -1,5 +1,6 @@
 /** How many mistakes and how much idle talk a session may make before it is ended; a message pays for both (CM-9). */
-import { type Reply, replies } from './replies.ts';
+import type { Reply } from '../lib/mail/reply.ts';
+import { replies } from './replies.ts';
 
 export interface ToleranceLimits {
   /** 4xx and 5xx replies */

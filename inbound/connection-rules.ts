@@ -3,11 +3,12 @@
  * in replies, deadlines, and no command line for whoever comes from loopback (INTERNALCMD).
  */
 import type { Settings } from '../config/schema.ts';
+import { formatReply } from '../lib/mail/reply.ts';
 import { MemoryBudget } from '../lib/memory-budget.ts';
 import { takePendingReply } from './guard.ts';
 import { type HarakaConnection, harakaConnection, type Transaction } from './haraka.ts';
 import { IncomingMessage } from './incoming-message.ts';
-import { formatReply, translateReply } from './replies.ts';
+import { translateReply } from './replies.ts';
 import { Sessions } from './sessions.ts';
 
 /** A client that does not read is cut off when so much of our replies waits for it (RS-3). */

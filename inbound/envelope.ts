@@ -1,8 +1,10 @@
 /** What we know of a transaction beside Haraka: its recipients, and the verdict on its message. */
+
+import type { Reply } from '../lib/mail/reply.ts';
 import type { InboundAuthentication } from '../lib/rpc/contracts/inbound-messages.ts';
 import type { Transaction } from './haraka.ts';
 import type { Recipient } from './recipient.ts';
-import { type Reply, replies } from './replies.ts';
+import { replies } from './replies.ts';
 
 export interface Envelope {
   /** RCPTs, refused ones with them */

@@ -2,9 +2,11 @@
  * The one way in which our plugins answer Haraka. A hook answers exactly once, within its deadline. To Haraka a throw
  * is consent, and a rejected promise ends the process: here both are 451 4.3.0.
  */
+
+import { formatReply, type Reply } from '../lib/mail/reply.ts';
 import { inboundContext } from './context.ts';
 import { type HarakaConnection, type Next, verdicts } from './haraka.ts';
-import { formatReply, type Reply, replies } from './replies.ts';
+import { replies } from './replies.ts';
 
 /** Under Haraka's own, of 30 s, whose answer is 450 in other words */
 export const HOOK_DEADLINE_MS = 25_000;

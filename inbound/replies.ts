@@ -2,14 +2,7 @@
  * Every reply of the inbound server that is not a plain 2xx, and the words of Haraka that are put in ours: enhanced
  * codes in front (RFC 2034), and nothing of what the client sent.
  */
-
-export interface Reply {
-  code: number;
-  enhanced: string;
-  text: string;
-}
-
-const reply = (code: number, enhanced: string, text: string): Reply => ({ code, enhanced, text });
+import { type Reply, createReply as reply, withText } from '../lib/mail/reply.ts';
 
 export const replies = {
   // The session
@@ -92,10 +85,5 @@ export function translateReply(code: number, text: unknown, hostname: string): R
   if (known) return known;
   const enhanced = ENHANCED_CODES[code];
   if (!enhanced || line.startsWith(`${hostname} Hello`) || /^[245]\.\d+\.\d+ /.test(line)) return undefined;
-  return { code, enhanced, text: line.replaceAll(/[^ -~]+/g, '?').slice(0, 400) };
-}
-
-/** The text with its enhanced code in front, as it stands on the wire behind the code. */
-export function formatReply({ enhanced, text }: Reply): string {
-  return `${enhanced} ${text}`;
+  return withText({ code, enhanced }, line);
 }

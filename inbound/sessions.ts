@@ -3,8 +3,9 @@
  * which a byte now and then sets back (RS-1); it also reads on while a client takes no replies (RS-3).
  */
 import type { Settings } from '../config/schema.ts';
+import { formatReply, type Reply } from '../lib/mail/reply.ts';
 import { type HarakaConnection, states } from './haraka.ts';
-import { formatReply, type Reply, replies } from './replies.ts';
+import { replies } from './replies.ts';
 
 export type TimeLimits = Pick<
   Settings['inbound'],

@@ -5,6 +5,7 @@
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { createLogger, type Logger } from './log.ts';
+import { formatReply, type Reply } from './mail/reply.ts';
 import type { RpcClient } from './rpc/client.ts';
 import { createServiceClient } from './rpc/service-client.ts';
 
@@ -17,10 +18,10 @@ export class HookRefusal extends Error {
   /** Decides instead of ZoneMTA's bounce rules whether a delivery is tried again. */
   readonly action: 'defer' | 'reject';
 
-  constructor(reply: { code: number; enhanced: string; text: string }) {
-    super(`${reply.enhanced} ${reply.text}`);
+  constructor(reply: Reply) {
+    super(formatReply(reply));
     this.responseCode = reply.code;
-    this.response = `${reply.code} ${reply.enhanced} ${reply.text}`;
+    this.response = `${reply.code} ${formatReply(reply)}`;
     this.action = reply.code < 500 ? 'defer' : 'reject';
   }
 }

@@ -3,20 +3,13 @@
  * Any other local part is delivered. Replies are worded as large providers word them.
  */
 import { LRUCache } from 'lru-cache';
+import { type Reply, createReply as reply } from '../lib/mail/reply.ts';
 
 const MAX_REMEMBERED_RECIPIENTS = 100_000;
 
-export interface Reply {
-  code: number;
-  /** RFC 3463 */
-  enhanced: string;
-  /** One line; `{client}` stands for the client's address. */
-  text: string;
-}
-
 export interface Behaviour {
   meaning: string;
-  /** Refusal of RCPT TO. */
+  /** Refusal of RCPT TO; `{client}` in a text stands for the client's address. */
   recipientReply?: Reply;
   /** The refusal is for the client whose address is the suffix, and for no other. */
   isForClient?: true;
@@ -29,8 +22,6 @@ export interface Behaviour {
   /** How long each reply takes, from RCPT TO on. */
   delayMs?: number;
 }
-
-const reply = (code: number, enhanced: string, text: string): Reply => ({ code, enhanced, text });
 
 const tryLater = reply(451, '4.7.1', 'Greylisting in effect, please come back later');
 

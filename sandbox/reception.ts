@@ -5,8 +5,9 @@ import { simpleParser } from 'mailparser';
 import type { SMTPServerDataStream, SMTPServerEnvelope } from 'smtp-server';
 import type { Logger } from '../lib/log.ts';
 import { normalizeAddress } from '../lib/mail/address.ts';
+import type { Reply } from '../lib/mail/reply.ts';
 import type { Arrival, Verdict } from './authentication.ts';
-import { findBehaviour, type RecipientAttempts, type Reply, tooLarge } from './behaviours.ts';
+import { findBehaviour, type RecipientAttempts, tooLarge } from './behaviours.ts';
 import type { Mailbox, StoredMessage } from './mailbox.ts';
 
 export interface ReceptionOptions {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { formatReply, replies } from '../../gateway/replies.ts';
+import { replies } from '../../gateway/replies.ts';
+import { formatReply } from '../../lib/mail/reply.ts';
 import { describeDialogs } from '../dialogs/runner.ts';
 import { type ReplyScenario, replyScenarios } from './reply-scenarios.ts';
 import { startTestGateway, type TestGateway } from './test-gateway.ts';

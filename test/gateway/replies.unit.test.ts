@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { correctReply, libraryReplies } from '../../gateway/library-replies.ts';
-import { formatReply, replies, withText } from '../../gateway/replies.ts';
+import { replies } from '../../gateway/replies.ts';
+import { formatReply, withText } from '../../lib/mail/reply.ts';
 
 describe('replies', () => {
   for (const [name, { code, enhanced, text }] of Object.entries(replies)) {

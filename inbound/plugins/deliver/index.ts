@@ -3,13 +3,15 @@
  * or no answer: 451, and the client comes again; what had been committed after all is then the same message, by its
  * digest, and is not taken twice.
  */
+
+import type { Reply } from '../../../lib/mail/reply.ts';
 import { messageOf } from '../../connection-rules.ts';
 import { inboundContext } from '../../context.ts';
 import { envelopeOf } from '../../envelope.ts';
 import { guard } from '../../guard.ts';
 import { handOver } from '../../hand-over.ts';
 import type { HarakaConnection, HarakaPlugin } from '../../haraka.ts';
-import { type Reply, replies } from '../../replies.ts';
+import { replies } from '../../replies.ts';
 import { readSpamVerdict } from '../../spam-verdict.ts';
 
 export function register(this: HarakaPlugin): void {

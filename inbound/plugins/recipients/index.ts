@@ -5,12 +5,14 @@
  * All recipients of one transaction have one policy, since its one message gets one reply: others get 452 4.5.3, and
  * are sent again in a transaction of their own.
  */
+
+import type { Reply } from '../../../lib/mail/reply.ts';
 import { inboundContext } from '../../context.ts';
 import { acceptRecipient, envelopeOf } from '../../envelope.ts';
 import { guard } from '../../guard.ts';
 import type { HarakaAddress, HarakaPlugin } from '../../haraka.ts';
 import { findRecipient, recipientAddress } from '../../recipient.ts';
-import { type Reply, replies } from '../../replies.ts';
+import { replies } from '../../replies.ts';
 
 /** Behind the limit, as many again are answered; then the session ends (AD-12). */
 const OVERSHOOT = 2;

@@ -3,6 +3,7 @@
  * log lines into ours.
  */
 
+import type { Reply } from '../../../lib/mail/reply.ts';
 import { messageOf } from '../../connection-rules.ts';
 import { inboundContext } from '../../context.ts';
 import { guard } from '../../guard.ts';
@@ -14,7 +15,7 @@ import {
   states,
   verdicts,
 } from '../../haraka.ts';
-import { type Reply, replies } from '../../replies.ts';
+import { replies } from '../../replies.ts';
 
 const MAX_ERRORS = 20;
 /** Haraka's word for it */
