@@ -10,8 +10,13 @@ export const inertHeaders = {
   'cache-control': 'private, no-store',
 } as const;
 
+/** The same, to be kept as a file of this name. */
+export function fileHeaders(name: string) {
+  return { ...inertHeaders, 'content-disposition': asFile(name) };
+}
+
 /** To be kept as a file (RFC 6266); whatever the name is, it stays within its quotes and within its folder. */
-export function asFile(name: string): string {
+function asFile(name: string): string {
   const plain = name
     .toWellFormed()
     .replaceAll(/[\p{Cc}\p{Cf}/\\]/gu, '_')

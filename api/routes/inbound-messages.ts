@@ -22,7 +22,7 @@ import {
   showInboundSourceSchema,
 } from '../schemas/inbound-messages.ts';
 import { readCursor, writeCursor } from './cursor.ts';
-import { asFile, inertHeaders } from './foreign-content.ts';
+import { fileHeaders } from './foreign-content.ts';
 import { readId } from './id.ts';
 import { COPIES, toAttachment } from './message-sources.ts';
 
@@ -77,9 +77,8 @@ export function inboundMessageRoutes({ store: { pool } }: Context): FastifyPlugi
       async (request, reply) => {
         const content = await loadContent(request, request.params.id);
         if (!content.ok) return reply.code(content.code).send(content.body);
-        const name = asFile(`${request.params.id}.eml`);
         return reply
-          .headers({ ...inertHeaders, 'content-disposition': name })
+          .headers(fileHeaders(`${request.params.id}.eml`))
           .type('message/rfc822')
           .send(content.value);
       },
@@ -101,9 +100,8 @@ export function inboundMessageRoutes({ store: { pool } }: Context): FastifyPlugi
         if (!parts.ok) return reply.code(parts.code).send(parts.body);
         const file = parts.value.attachments[readId(number) - 1];
         if (!file) return reply.code(404).send(NOT_FOUND);
-        const disposition = asFile(file.name ?? `attachment-${number}`);
         return reply
-          .headers({ ...inertHeaders, 'content-disposition': disposition })
+          .headers(fileHeaders(file.name ?? `attachment-${number}`))
           .type(file.contentType)
           .send(file.content);
       },

@@ -18,7 +18,7 @@ import {
 } from '../schemas/message-sources.ts';
 import { loadSource } from '../storage/load-source.ts';
 import { openObjectStore } from '../storage/object-store.ts';
-import { asFile, inertHeaders } from './foreign-content.ts';
+import { fileHeaders, inertHeaders } from './foreign-content.ts';
 import { readId } from './id.ts';
 
 /** What a source takes in memory: as it comes from the database, as it is, and as it is answered. */
@@ -65,9 +65,8 @@ export function messageSourceRoutes({ store: { pool }, settings }: Context): Fas
     app.get('/messages/:id/source', { schema: showSourceSchema, config }, async (request, reply) => {
       const source = await readSource(request, request.params.id);
       if (!source.ok) return reply.code(source.code).send(source.body);
-      const name = asFile(`${request.params.id}.eml`);
       return reply
-        .headers({ ...inertHeaders, 'content-disposition': name })
+        .headers(fileHeaders(`${request.params.id}.eml`))
         .type('message/rfc822')
         .send(source.value);
     });
@@ -102,9 +101,8 @@ export function messageSourceRoutes({ store: { pool }, settings }: Context): Fas
         if (!parts.ok) return reply.code(parts.code).send(parts.body);
         const file = parts.value.attachments[readId(number) - 1];
         if (!file) return reply.code(404).send(NOT_FOUND);
-        const disposition = asFile(file.name ?? `attachment-${number}`);
         return reply
-          .headers({ ...inertHeaders, 'content-disposition': disposition })
+          .headers(fileHeaders(file.name ?? `attachment-${number}`))
           .type(file.contentType)
           .send(file.content);
       },
