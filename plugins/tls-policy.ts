@@ -26,8 +26,9 @@ import type { Connection, Delivery, Plugin } from '../lib/mta-types.ts';
 import { guard, HookRefusal, pluginContext } from '../lib/plugin.ts';
 import { matchesTlsa, type TlsaFinding } from '../lib/tls/dane.ts';
 import { openTlsQuestions, type TlsQuestions } from '../lib/tls/questions.ts';
-import { dayOf, encodeResult, formatPolicy, type ResultType, resultsKey } from '../lib/tls/results.ts';
+import { createResultCounter } from '../lib/tls/result-counter.ts';
 import { allowsMx, type StsPolicy } from '../lib/tls/sts-policy.ts';
+import { type DaneResult, findViolation, type TlsFacts, type TlsTerms } from '../lib/tls/violation.ts';
 
 export const title = 'tls-policy';
 
@@ -54,34 +55,9 @@ export const replies = {
 } as const;
 
 const DAY_SECONDS = 86_400;
-const MODERN = new Set(['TLSv1.2', 'TLSv1.3']);
 /** No chain of a server is longer. */
 const MAX_CHAIN = 10;
 const MAX_NOTED = 100_000;
-/** The api reports the day before. */
-const RESULT_DAYS = 4;
-
-export type Violation = 'noTls' | 'badCertificate' | 'oldTls' | 'foreignMx' | 'noTlsa' | 'tlsaMismatch';
-
-export interface TlsTerms {
-  /** By the sender */
-  isRequired: boolean;
-  /** Of the recipient's domain */
-  policy?: StsPolicy | undefined;
-}
-
-/** `unusable`: there are records, none of which can be used: TLS is a must, whatever the certificate (RFC 7672 2.2). */
-export type DaneResult = 'none' | 'unknown' | 'unusable' | 'matched' | 'mismatched';
-
-export interface TlsFacts {
-  /** Undefined: nobody looked. */
-  dane?: DaneResult | undefined;
-  /** Lower case */
-  mx: string;
-  /** `TLSv1.3`; null: none */
-  version: string | null;
-  isAuthorized: boolean;
-}
 
 export async function init(plugin: Plugin): Promise<void> {
   const { settings, log } = pluginContext();
@@ -103,6 +79,7 @@ export function createTlsHooks(
   log: Pick<Logger, 'warn'>,
 ) {
   const termsOf = new WeakMap<Delivery, TlsTerms>();
+  const countResult = wantsReports && createResultCounter({ wantsReports, memory });
 
   async function choose(delivery: Delivery): Promise<void> {
     const isRequired = delivery.postern.requiresTls === true;
@@ -127,7 +104,7 @@ export function createTlsHooks(
     const { domain, claim } = delivery;
     const facts = await addDane(domain, connection, readFacts(delivery, connection));
     const terms = termsOf.get(delivery) ?? { isRequired: delivery.postern.requiresTls === true };
-    await count(delivery, connection, terms, facts);
+    await countResult?.(delivery, connection, terms.policy, facts);
     const violation = findViolation(terms, facts);
     if (violation) throw new HookRefusal(replies[violation]);
     if (terms.policy?.mode === 'testing') {
@@ -156,39 +133,6 @@ export function createTlsHooks(
     if (settings.memory === 'defer') throw new HookRefusal(replies.tlsGone);
   }
 
-  const counted = new WeakSet<Connection>();
-  /** Each connection once, by the recipient's policy alone: what the sender asks for is none of the domain's business. */
-  async function count(
-    delivery: Delivery,
-    connection: Connection,
-    { policy }: TlsTerms,
-    facts: TlsFacts,
-  ): Promise<void> {
-    const { domain } = delivery;
-    if (!wantsReports || counted.has(connection)) return;
-    counted.add(connection);
-    if (!(await wantsReports(domain))) return;
-    const hasSts = policy !== undefined && policy.mode !== 'none';
-    const strict = {
-      isRequired: false,
-      policy: hasSts ? { ...policy, mode: 'enforce' as const } : undefined,
-    };
-    const violation = findViolation(strict, facts) ?? (facts.version === null ? 'noTls' : undefined);
-    const hasTlsa = facts.dane !== undefined && facts.dane !== 'none';
-    const result = {
-      domain,
-      policyType: hasTlsa ? ('tlsa' as const) : hasSts ? ('sts' as const) : ('no-policy-found' as const),
-      policy: hasSts && !hasTlsa ? formatPolicy(policy) : [],
-      mxPatterns: hasSts && !hasTlsa ? policy.mx : [],
-      resultType: violation
-        ? nameResult(violation, connection._socket?.authorizationError)
-        : ('success' as const),
-      mx: facts.mx,
-      sendingIp: delivery.localAddress ?? '',
-    };
-    await memory.count(resultsKey(dayOf(new Date())), encodeResult(result), RESULT_DAYS * DAY_SECONDS);
-  }
-
   const remembered = new Map<string, number>();
   /** Once a day and process is enough. */
   async function remember(key: string, version: string): Promise<void> {
@@ -200,31 +144,6 @@ export function createTlsHooks(
   }
 
   return { choose, check };
-}
-
-/** RFC 8460 4.3 */
-export function nameResult(violation: Violation, problem: Error | string | null | undefined): ResultType {
-  if (violation === 'noTls') return 'starttls-not-supported';
-  if (violation === 'noTlsa') return 'dnssec-invalid';
-  if (violation !== 'badCertificate') return 'validation-failure';
-  const text = String(problem);
-  if (text.includes('ALTNAME')) return 'certificate-host-mismatch';
-  return text.includes('EXPIRED') ? 'certificate-expired' : 'certificate-not-trusted';
-}
-
-/** Undefined: the connection meets the terms. */
-export function findViolation({ isRequired, policy }: TlsTerms, facts: TlsFacts): Violation | undefined {
-  const { dane = 'none' } = facts;
-  if (dane === 'unknown') return 'noTlsa';
-  if (dane !== 'none' && facts.version === null) return 'noTls';
-  if (dane === 'mismatched') return 'tlsaMismatch';
-  if (dane === 'matched') return undefined; // RFC 8461 2: MTA-STS does not override it
-  const isEnforced = policy?.mode === 'enforce';
-  if (!isRequired && !isEnforced) return undefined;
-  if (isEnforced && !allowsMx(policy, facts.mx)) return 'foreignMx';
-  if (facts.version === null) return 'noTls';
-  if (!MODERN.has(facts.version)) return 'oldTls';
-  return facts.isAuthorized ? undefined : 'badCertificate';
 }
 
 function judgeDane(found: TlsaFinding, { _socket: socket }: Connection, mx: string): DaneResult {

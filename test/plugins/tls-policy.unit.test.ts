@@ -3,7 +3,8 @@ import type { Connection, Delivery } from '../../lib/mta-types.ts';
 import { HookRefusal } from '../../lib/plugin.ts';
 import type { StsFinding } from '../../lib/tls/sts-finder.ts';
 import type { StsPolicy } from '../../lib/tls/sts-policy.ts';
-import { createTlsHooks, findViolation, replies } from '../../plugins/tls-policy.ts';
+import { findViolation } from '../../lib/tls/violation.ts';
+import { createTlsHooks, replies } from '../../plugins/tls-policy.ts';
 
 const policyOf = (mode: StsPolicy['mode']): StsPolicy => ({ mode, maxAgeSeconds: 60, mx: ['mx.one.test'] });
 const good = { mx: 'mx.one.test', version: 'TLSv1.3', isAuthorized: true };
