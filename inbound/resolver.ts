@@ -2,17 +2,16 @@
  * DNS for the checks of a message, with the last answers in memory: mail of one sender comes in crowds. A failure is
  * not remembered.
  */
-import { Resolver } from 'node:dns/promises';
+import type { Resolver } from 'node:dns/promises';
 import { isIPv6 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { Settings } from '../config/schema.ts';
+import { createDnsResolver } from '../lib/dns-resolver.ts';
 
 /** As mailauth calls it: TXT records as lists of strings, other records as node:dns gives them. */
 export type Resolve = (name: string, type: string) => Promise<never>;
 
-const TIMEOUT_MS = 2_000;
-const TRIES = 2;
 /** A greeting waits for it. */
 const NAME_TIMEOUT_MS = 3_000;
 const MAX_NAMES = 3;
@@ -34,8 +33,7 @@ export interface InboundResolver {
 }
 
 export function createResolver(nameservers: readonly string[]): InboundResolver {
-  const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES });
-  if (nameservers.length > 0) resolver.setServers([...nameservers]);
+  const resolver = createDnsResolver(nameservers);
   const answers = new LRUCache<string, Promise<never>>({ max: MAX_ANSWERS, ttl: FRESH_MS });
   return {
     resolve(name, type) {

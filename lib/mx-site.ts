@@ -1,9 +1,8 @@
 /** The site behind a recipient's domain, before anything is sent there: by its MX records, remembered for a while. */
-import { Resolver } from 'node:dns/promises';
 import { LRUCache } from 'lru-cache';
+import { createDnsResolver } from './dns-resolver.ts';
 import { siteOf } from './sites.ts';
 
-const TIMEOUT_MS = 2_000;
 const MAX_DOMAINS = 50_000;
 const KNOWN_MS = 600_000;
 const UNKNOWN_MS = 30_000;
@@ -12,8 +11,7 @@ export type FindSite = (domain: string) => Promise<string>;
 
 /** @param nameservers `host` or `host:port`; empty: those of the system. A domain without an answer is its own site. */
 export function createSiteFinder(nameservers: readonly string[]): FindSite {
-  const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: 2 });
-  if (nameservers.length > 0) resolver.setServers(nameservers);
+  const resolver = createDnsResolver(nameservers);
   const sites = new LRUCache<string, Promise<string>>({ max: MAX_DOMAINS, ttl: KNOWN_MS });
 
   async function ask(domain: string): Promise<string> {

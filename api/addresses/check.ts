@@ -2,8 +2,9 @@
  * What the world needs to see of a local address before it takes mail from it. Each check says what is wrong and what to
  * do; what could not be asked is `unknown`, never `ok`.
  */
-import { Resolver } from 'node:dns/promises';
+import type { Resolver } from 'node:dns/promises';
 import { connect, isIPv6 } from 'node:net';
+import { createDnsResolver } from '../../lib/dns-resolver.ts';
 import type { AddressFinding } from '../models/sending-pool.ts';
 
 const DNS_TIMEOUT_MS = 3_000;
@@ -103,8 +104,7 @@ function describeFailure({ code = '' }: NodeJS.ErrnoException, target: string): 
 
 /** Undefined: no answer. An empty list: there is no such record. */
 function createAsk(nameservers: readonly string[]): Ask {
-  const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: 2 });
-  if (nameservers.length > 0) resolver.setServers(nameservers);
+  const resolver = createDnsResolver(nameservers, DNS_TIMEOUT_MS);
   return async (name, type) => {
     try {
       const found =

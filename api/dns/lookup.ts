@@ -1,8 +1,6 @@
 /** Questions to the DNS, asked as every receiver of our customers' mail will ask them. No answer is a value too. */
-import { Resolver } from 'node:dns/promises';
-
-const TIMEOUT_MS = 2_000;
-const TRIES = 2;
+import type { Resolver } from 'node:dns/promises';
+import { createDnsResolver } from '../../lib/dns-resolver.ts';
 
 /** NXDOMAIN, and a name without a record of the type: there is nothing to find. */
 const NO_RECORD = new Set(['ENOTFOUND', 'ENODATA']);
@@ -18,8 +16,7 @@ export type Lookup = (name: string, type: 'TXT' | 'CNAME' | 'MX') => Promise<Loo
 
 /** @param nameservers `host` or `host:port`; empty: those of the system */
 export function createLookup(nameservers: readonly string[]): Lookup {
-  const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES });
-  if (nameservers.length > 0) resolver.setServers(nameservers);
+  const resolver = createDnsResolver(nameservers);
   return async (name, type) => {
     try {
       const values = await ask(resolver, name, type);

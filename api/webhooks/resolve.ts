@@ -3,12 +3,10 @@
  * thread of four, so that a few endpoints with slow name servers would hold up all others.
  */
 import type { LookupAddress } from 'node:dns';
-import { Resolver } from 'node:dns/promises';
+import type { Resolver } from 'node:dns/promises';
+import { createDnsResolver } from '../../lib/dns-resolver.ts';
 import type { AddressPolicy } from './address-policy.ts';
 import { isLocalhost } from './endpoint-url.ts';
-
-const TIMEOUT_MS = 2_000;
-const TRIES = 2;
 
 export type ResolveResult =
   /** At least one; IPv4 first. */
@@ -20,8 +18,7 @@ export type Resolve = (host: string) => Promise<ResolveResult>;
 
 /** @param nameservers host or host:port; empty: those of the system */
 export function createResolver(nameservers: readonly string[], policy: AddressPolicy): Resolve {
-  const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES });
-  if (nameservers.length > 0) resolver.setServers(nameservers);
+  const resolver = createDnsResolver(nameservers);
   return async (host) => {
     const found = isLocalhost(host)
       ? [{ address: '127.0.0.1', family: 4 }]

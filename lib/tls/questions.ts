@@ -1,8 +1,9 @@
 /** What is asked of others about a recipient's domain before mail goes there: the DNS, policy hosts, and the memory. */
-import { Resolver } from 'node:dns/promises';
+import type { Resolver } from 'node:dns/promises';
 import { LRUCache } from 'lru-cache';
 import { nameserversOf } from '../../config/nameservers.ts';
 import type { Settings } from '../../config/schema.ts';
+import { createDnsResolver } from '../dns-resolver.ts';
 import type { Logger } from '../log.ts';
 import { findTlsa, type TlsaFinding } from './dane.ts';
 import { openTlsMemory, type TlsMemory } from './memory.ts';
@@ -11,7 +12,6 @@ import { fetchStsPolicy } from './sts-fetch.ts';
 import { createStsFinder, type StsFinding } from './sts-finder.ts';
 import { createValidatedLookup } from './validated-lookup.ts';
 
-const DNS_TIMEOUT_MS = 2_000;
 const NO_RECORD = new Set(['ENOTFOUND', 'ENODATA']);
 const MAX_DOMAINS = 10_000;
 const TLSA_MS = 60_000;
@@ -31,9 +31,7 @@ export interface TlsQuestions {
 export function openTlsQuestions(settings: Settings, log: Logger): TlsQuestions {
   const { tlsPolicy, tlsReports, mta, environment, redis } = settings;
   const isProduction = environment === 'production';
-  const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: 2 });
-  const servers = nameserversOf(settings);
-  if (servers.length > 0) resolver.setServers(servers);
+  const resolver = createDnsResolver(nameserversOf(settings));
   const memory = openTlsMemory(redis.url, (error) => log.debug({ err: error }, 'tls.memory_failed'));
   const fetchOptions = {
     port: tlsPolicy.policyPort,
