@@ -17,9 +17,11 @@ class PosternReporter extends Mocha.reporters.Spec {
     const isShared = process.env.POSTERN_TEST_RESULT && !options.reporterOptions?.live;
     if (isShared) printInBlocks(runner);
     super(runner, options);
+    const failures: string[] = [];
+    runner.on('fail', (test, error: Error) => failures.push(`${test.fullTitle()}: ${error.message}`));
     runner.once('end', () => {
-      const { passes, failures, pending } = this.stats;
-      const result = { passed: passes, failed: failures, skipped: pending };
+      const { passes, failures: failed, pending } = this.stats;
+      const result = { passed: passes, failed, skipped: pending, failures };
       report(result);
       // Unref'd: it fires only if something else keeps the process alive.
       setTimeout(() => failForLeak(result), LEAK_DEADLINE_MS).unref();
@@ -44,8 +46,9 @@ function printInBlocks(runner: Mocha.Runner): void {
 
 function failForLeak(result: TestResult): never {
   const resources = process.getActiveResourcesInfo().join(', ');
-  console.error(`A test left something open; ${LEAK_DEADLINE_MS / 1000} s after the last one: ${resources}`);
-  report({ ...result, failed: result.failed + 1 });
+  const failure = `A test left something open; ${LEAK_DEADLINE_MS / 1000} s after the last one: ${resources}`;
+  console.error(failure);
+  report({ ...result, failed: result.failed + 1, failures: [...result.failures, failure] });
   process.exit(1);
 }
 

@@ -54,7 +54,7 @@ async function main(parameters: string[]): Promise<TestResult> {
   try {
     const settings = await prepareStack(keep);
     const result = await runMocha(planTests(rest), { settings, stackFile, signal: interrupted });
-    if (result.failed > 0 && !interrupted.aborted) showWarnings();
+    if (result.failed > 0 && !interrupted.aborted) explainFailure(result);
     return result;
   } catch (error) {
     console.error(error instanceof StepFailure ? error.message : error);
@@ -64,9 +64,12 @@ async function main(parameters: string[]): Promise<TestResult> {
   }
 }
 
-function showWarnings(): void {
+/** What somebody needs who has only the end of the output. */
+function explainFailure({ failures }: TestResult): void {
   console.log('What the processes of the stack warned of last:');
   for (const line of readWarnings(installation.logDirectory)) console.log(`  ${line}`);
+  console.log('What failed:');
+  for (const failure of failures) console.log(`  ${failure}`);
 }
 
 async function check(): Promise<boolean> {
