@@ -1,6 +1,7 @@
 /**
- * The tests of a run, in lanes beside each other. Those of the running stack take turns with it, and stop and kill its
- * processes; all others have a database each, and so run meanwhile on servers of their own.
+ * The tests of a run, in lanes. Those of the running stack take turns with it, and stop and kill its processes; those of
+ * a whole mta mostly wait for it, and come after them. All others have a database each, and run meanwhile. A lane that is
+ * not the stack's has servers of its own.
  */
 import { globSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -8,8 +9,8 @@ import { join, resolve } from 'node:path';
 const ALL_TESTS = 'test/**/*.test.ts';
 
 export interface Lane {
-  /** `stack`: needs the whole running stack; `own`: needs at most a Postgres and a Redis */
-  kind: 'stack' | 'own';
+  /** `stack`: needs the whole running stack; `mta`: starts a ZoneMTA; `rest`: needs at most a Postgres and a Redis */
+  kind: 'stack' | 'mta' | 'rest';
   files: string[];
 }
 
@@ -33,10 +34,14 @@ export function planTests(parameters: readonly string[]): TestPlan {
   }
   const chosen = options.length === parameters.length ? globSync(ALL_TESTS) : selected;
   const files = [...new Set(chosen.map((file) => resolve(file)))].sort();
-  const isOfStack = (file: string) => file.endsWith('.acceptance.test.ts');
-  const lanes: Lane[] = [
-    { kind: 'stack', files: files.filter(isOfStack) },
-    { kind: 'own', files: files.filter((file) => !isOfStack(file)) },
-  ];
+  const lanes: Lane[] = (['stack', 'mta', 'rest'] as const).map((kind) => ({
+    kind,
+    files: files.filter((file) => kindOf(file) === kind),
+  }));
   return { options, lanes: lanes.filter((lane) => lane.files.length > 0) };
+}
+
+function kindOf(file: string): Lane['kind'] {
+  if (file.endsWith('.acceptance.test.ts')) return 'stack';
+  return file.includes('/test/acceptance/') ? 'mta' : 'rest';
 }

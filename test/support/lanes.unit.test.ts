@@ -3,21 +3,19 @@ import { resolve } from 'node:path';
 import { planTests } from './lanes.ts';
 
 describe('planTests', () => {
-  it('takes all tests where none is named, those of the running stack apart', () => {
+  it('takes all tests where none is named, those of the running stack and those of a whole mta apart', () => {
     const { lanes, options } = planTests(['--grep', 'SM-2']);
 
     assert.deepEqual(options, ['--grep', 'SM-2']);
     assert.deepEqual(
-      lanes.map(({ kind, files }) => [
-        kind,
-        files.every((file) => /\.acceptance\./.test(file) === (kind === 'stack')),
-      ]),
-      [
-        ['stack', true],
-        ['own', true],
-      ],
+      lanes.map(({ kind }) => kind),
+      ['stack', 'mta', 'rest'],
     );
-    assert.ok(lanes[1]?.files.includes(resolve('test/support/lanes.unit.test.ts')));
+    const [stack, mta, rest] = lanes.map(({ files }) => files);
+    assert.ok(stack?.every((file) => file.endsWith('.acceptance.test.ts')));
+    assert.ok(mta?.every((file) => file.includes('/test/acceptance/')));
+    assert.ok(rest?.includes(resolve('test/support/lanes.unit.test.ts')));
+    assert.ok(!rest?.some((file) => file.includes('acceptance')));
   });
 
   it('takes files, directories and patterns, each test once', () => {
@@ -32,7 +30,7 @@ describe('planTests', () => {
       lanes.map(({ kind, files }) => [kind, files.length]),
       [
         ['stack', 1],
-        ['own', 2],
+        ['rest', 2],
       ],
     );
   });

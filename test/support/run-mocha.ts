@@ -22,28 +22,32 @@ export interface MochaRun {
 }
 
 export async function runMocha({ lanes, options }: TestPlan, run: MochaRun): Promise<TestResult> {
-  const [only] = lanes;
-  if (!only) {
+  if (lanes.length === 0) {
     console.error('There are no such tests.');
     return FAILED;
   }
-  if (lanes.length === 1)
-    return runLane(only, ['--reporter-option', 'live=true', ...options], run, serversOf(run.settings));
-  return addResults(
-    await Promise.all(
-      lanes.map(async (lane) => {
-        const servers = lane.kind === 'own' ? await startServers() : serversOf(run.settings);
-        try {
-          return await runLane(lane, options, run, servers);
-        } finally {
-          await servers.stop();
-        }
-      }),
-    ),
+  const live = lanes.length === 1 ? ['--reporter-option', 'live=true'] : [];
+  const rows = [lanes.filter(({ kind }) => kind !== 'rest'), lanes.filter(({ kind }) => kind === 'rest')];
+  const results = await Promise.all(
+    rows.map(async (row) => {
+      const done: TestResult[] = [];
+      for (const lane of row) done.push(await runLane(lane, [...live, ...options], run));
+      return done;
+    }),
   );
+  return addResults(results.flat());
 }
 
-/** Those of the stack: good for a lane that has them for itself. */
+async function runLane(lane: Lane, options: readonly string[], run: MochaRun): Promise<TestResult> {
+  const servers = lane.kind === 'stack' ? serversOf(run.settings) : await startServers();
+  try {
+    return await runFiles(lane, options, run, servers);
+  } finally {
+    await servers.stop();
+  }
+}
+
+/** The stack's own: its tests look into them. */
 function serversOf({ database, redis }: Settings): Servers {
   const server = Object.assign(new URL(database.url), { pathname: '/postgres' });
   return { postgresUrl: server.href, redisUrl: redis.url, stop: async () => {} };
@@ -60,7 +64,7 @@ async function startServers(): Promise<Servers> {
   };
 }
 
-async function runLane(
+async function runFiles(
   { kind, files }: Lane,
   options: readonly string[],
   { settings: { directory }, stackFile, signal }: MochaRun,
