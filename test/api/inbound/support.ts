@@ -1,7 +1,9 @@
 /** Mail as the inbound server gives it to the api. */
+import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import type { NewInboundMessage } from '../../../lib/rpc/contracts/inbound-messages.ts';
-import type { TestApi } from '../support.ts';
+import type { Tenant, TestApi } from '../support.ts';
+import { startWebhookApi, type WebhookApi } from '../webhooks/support.ts';
 
 export const AUTHENTICATION = {
   spf: { result: 'pass', domain: 'example.com' },
@@ -47,4 +49,58 @@ export function attachedMessage(files: number): string {
     ...Array.from({ length: files }, (_, index) => part(index + 1)),
     '--b--\r\n',
   ].join('');
+}
+
+export interface InboundWorld {
+  api: WebhookApi;
+  /** Of rich.test */
+  tenant: Tenant;
+  call(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    payload?: object,
+    token?: string,
+    // biome-ignore lint/suspicious/noExplicitAny: whatever the api answers
+  ): Promise<{ status: number; body: any }>;
+  /** As the inbound server asks at RCPT. Undefined: nobody has it. */
+  lookUp(address: string): Promise<unknown>;
+  /** A route that keeps what comes, unless `changes` say otherwise. */
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the api answers
+  createRoute(address: string, changes?: object): Promise<any>;
+  close(): Promise<void>;
+}
+
+/** An api that takes mail for rich.test, and sends what it has to tell of it. */
+export async function startInboundApi(prefix: string): Promise<InboundWorld> {
+  const api = await startWebhookApi(prefix);
+  const tenant = await api.createTenant({ domain: 'rich.test' });
+  const dispatcher = api.startDispatcher();
+  const call: InboundWorld['call'] = async (method, path, payload, token = tenant.token) => {
+    const headers = { 'mailpace-server-token': token };
+    const request = { method, url: `/api/v1${path}`, headers, ...(payload && { payload }) };
+    const response = await api.app.inject(request);
+    return { status: response.statusCode, body: response.json() };
+  };
+  return {
+    ...{ api, tenant, call },
+    async lookUp(address) {
+      const headers = { authorization: `Bearer ${api.settings.secrets.serviceToken}` };
+      const url = `/rpc/v1/recipients/${encodeURIComponent(address)}`;
+      const response = await api.app.inject({ url, headers });
+      return response.statusCode === 404 ? undefined : response.json();
+    },
+    async createRoute(address, changes = {}) {
+      const { status, body } = await call('POST', '/inbound_routes', {
+        address,
+        target: 'store',
+        ...changes,
+      });
+      assert.equal(status, 201, JSON.stringify(body));
+      return body;
+    },
+    async close() {
+      await dispatcher.close();
+      await api.close();
+    },
+  };
 }
