@@ -124,7 +124,7 @@ describe('mail that came in', () => {
     );
   });
 
-  it("does not link a reply to another world.tenant's message", async () => {
+  it("does not link a reply to another tenant's message", async () => {
     const other = await world.api.createTenant({ domain: 'elsewhere.test' });
     const sent = (await world.api.app.inject(sendRequest(other))).json();
     const { body: theirs } = await world.call('GET', `/messages/${sent.id}`, undefined, other.token);

@@ -38,7 +38,7 @@ describe('inbound routes', () => {
     assert.deepEqual([status, body.error.code], [422, 'recipients_unknown']);
   });
 
-  it('gives no mail to a domain that nobody has verified, nor to one above a world.tenant of its own', async () => {
+  it('gives no mail to a domain that nobody has verified, nor to one above a tenant of its own', async () => {
     const unverified = await world.api.createTenant({ domain: 'unverified.test', isVerified: false });
     const body = { address: '*@unverified.test', target: 'store' };
     assert.equal((await world.call('POST', '/inbound_routes', body, unverified.token)).status, 201);
