@@ -51,7 +51,11 @@ async function handOverMessage(
     },
     requestId: id,
   });
-  return result.ok ? { ok: true } : describeFailure(result);
+  if (!result.ok) return describeFailure(result);
+  const { unknown } = result.value;
+  if (unknown.length === 0) return { ok: true };
+  // Sent again, it is the same for those who have it, and RCPT refuses the others: their sender hears of it.
+  return { ok: false, reason: 'unavailable', message: `the routes of ${unknown.join(', ')} are gone` };
 }
 
 function toMailbox(recipient: Recipient): NewInboundMessage['envelope']['to'] {

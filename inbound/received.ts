@@ -17,9 +17,15 @@ export interface Received {
 }
 
 type Failure = Exclude<RpcResult<never>, { ok: true }>;
-export type HandOver = { ok: true } | { ok: false; reason: 'refused' | 'unavailable'; message: string };
+export type HandOver =
+  | { ok: true }
+  /** `code`: the contract's word for a refusal */
+  | { ok: false; reason: 'refused'; code: string; message: string }
+  | { ok: false; reason: 'unavailable'; message: string };
 
 export function describeFailure(failure: Failure): HandOver {
   if (failure.reason === 'not_found') return { ok: false, reason: 'unavailable', message: 'not found' };
-  return { ok: false, reason: failure.reason, message: failure.message };
+  const { message } = failure;
+  if (failure.reason === 'refused') return { ok: false, reason: 'refused', code: failure.code, message };
+  return { ok: false, reason: 'unavailable', message };
 }

@@ -21,7 +21,7 @@ export function inboundMessageCalls(app: FastifyInstance, { store, settings }: C
       if (!received.ok) throw new RpcRefusal(received.reason, texts[received.reason]);
       const { ids, duplicates, unknown } = received;
       if (unknown.length > 0) log.warn({ unknown, digest: body.digest }, 'inbound.recipients_gone');
-      return { ids, duplicates };
+      return { ids, duplicates, unknown };
     },
     { maxBodyBytes },
   );

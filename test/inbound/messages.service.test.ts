@@ -14,6 +14,7 @@ describe('the inbound server', () => {
   });
   beforeEach(() => {
     started.api.messages.length = 0;
+    started.api.gone = [];
     started.api.onMessage = async () => {};
     started.api.onRecipient = async () => {};
   });
@@ -28,7 +29,7 @@ describe('the inbound server', () => {
     ['a line of 60,000 bytes', `${HEADER}\r\n${'x'.repeat(60_000)}`, undefined],
     [
       'MB-1 multipart in multipart, 5,000 deep',
-      `${HEADER}\r\n${'--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n'.repeat(3_000)}`,
+      `${HEADER}\r\n${'--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n'.repeat(5_000)}`,
       undefined,
     ],
     [
@@ -176,6 +177,19 @@ describe('the inbound server', () => {
     assert.equal(first?.digest, second?.digest);
   });
 
+  it('refuses a message whose route went since RCPT; beside others it has the sender come again', async () => {
+    started.api.gone = ['gone@shop.example'];
+    assert.match(await sendMessage(started, `${HEADER}\r\nx`, 'gone@shop.example'), /^550 5\.1\.1 /);
+
+    const client = await openSession(started);
+    await ask(client, 'MAIL FROM:<a@out.example>');
+    await ask(client, 'RCPT TO:<hello@shop.example>');
+    await ask(client, 'RCPT TO:<gone@shop.example>');
+    await ask(client, 'DATA');
+    assert.match(await ask(client, `${HEADER}\r\nx\r\n.`), /^451 4\.3\.0 /);
+    client.close();
+  });
+
   it('AD-8: refuses a message with 101 Received fields', async () => {
     assert.match(
       await sendMessage(started, `${'Received: x\r\n'.repeat(101)}${HEADER}\r\nx`),
@@ -200,7 +214,7 @@ describe('the inbound server', () => {
     ['HD-7 a header of 1 MB', `X: ${'a'.repeat(600)}\r\n`.repeat(900), /^552 5\.3\.4 /],
     ['HD-7 10,000 fields', 'X: a\r\n'.repeat(10_000), /^552 5\.3\.4 /],
     ['MB-5 a line of 100,000 bytes', `${HEADER}\r\n${'x'.repeat(100_000)}`, /^550 5\.6\.0 /],
-    ['a message over the limit', `${HEADER}\r\n${'0123456789\r\n'.repeat(20_000)}`, /^552 5\.3\.4 /],
+    ['a message over the limit', `${HEADER}\r\n${'0123456789\r\n'.repeat(30_000)}`, /^552 5\.3\.4 /],
     ['a NUL', `${HEADER}\r\na\0b`, /^550 5\.6\.0 /],
   ] as const) {
     it(`refuses at the dot: ${name}`, async () => {

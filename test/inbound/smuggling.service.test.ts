@@ -22,7 +22,7 @@ const sequences: readonly (readonly [id: string, sequence: string])[] = [
   ['SM-11', '\r\r\n.\r\r\n'],
   ['SM-12', '\n\n.\r\n'],
   ['SM-12', '\r\n. \r\n'],
-  ['SM-13, over the limit', `${'b'.repeat(300_000)}\n.\n`],
+  ['SM-13, over the limit', `${'b'.repeat(400_000)}\n.\n`],
 ];
 
 describe('smuggling into the inbound server', () => {

@@ -14,7 +14,7 @@ import { type BounceReport, createBounceReport } from '../../lib/rpc/contracts/b
 import { findCredential } from '../../lib/rpc/contracts/credentials.ts';
 import { createInboundMessage, type NewInboundMessage } from '../../lib/rpc/contracts/inbound-messages.ts';
 import { findInboundRecipient, type InboundRecipient } from '../../lib/rpc/contracts/recipients.ts';
-import { registerContract, requireServiceToken, rpcServerOptions } from '../../lib/rpc/server.ts';
+import { RpcRefusal, registerContract, requireServiceToken, rpcServerOptions } from '../../lib/rpc/server.ts';
 import { startTestDns, type TestDns } from '../support/dns.ts';
 import { findFreePorts } from '../support/free-ports.ts';
 import { waitFor } from '../support/mail.ts';
@@ -38,6 +38,8 @@ export interface TestApi {
   messages: NewInboundMessage[];
   /** Bounces that were reported, oldest first */
   bounces: BounceReport[];
+  /** Addresses whose routes are gone since RCPT */
+  gone: string[];
   /** Instead of the commit; throwing is an answer too. */
   onMessage: () => Promise<void>;
   onRecipient: () => Promise<void>;
@@ -55,6 +57,7 @@ export const route: Extract<InboundRecipient, { kind: 'route' }> = {
 const known: Readonly<Record<string, InboundRecipient>> = {
   'hello@shop.example': route,
   'sales@shop.example': route,
+  'gone@shop.example': route,
   'lax@shop.example': { ...route, routeId: 2, dmarc: 'mark' },
   'abuse@shop.example': { kind: 'system', purpose: 'abuse' },
   'postmaster@postern.test': { kind: 'system', purpose: 'postmaster' },
@@ -75,7 +78,7 @@ export async function startTestInbound(
     log: { level: 'info' },
     api: { url },
     ...(spamUrl ? { spam: { url: spamUrl } } : {}),
-    limits: { maxMessageBytes: 200_000, maxEnvelopeRecipients: 10 },
+    limits: { maxMessageBytes: 300_000, maxEnvelopeRecipients: 10 },
     inbound: { port, monitorPort, workers: 1, nameservers: [`127.0.0.1:${dns.port}`], ...inbound },
   };
   writeFileSync(join(directory, 'postern.toml'), stringify(settings));
@@ -130,7 +133,13 @@ export async function startTestInbound(
 
 async function startTestApi(serviceToken: string) {
   const fastify = Fastify({ ...rpcServerOptions, forceCloseConnections: true });
-  const api: TestApi = { messages: [], bounces: [], onMessage: async () => {}, onRecipient: async () => {} };
+  const api: TestApi = {
+    messages: [],
+    bounces: [],
+    gone: [],
+    onMessage: async () => {},
+    onRecipient: async () => {},
+  };
   fastify.addHook('onRequest', requireServiceToken(serviceToken));
   registerContract(fastify, findCredential, async () => null);
   registerContract(fastify, findInboundRecipient, async ({ params }) => {
@@ -142,9 +151,11 @@ async function startTestApi(serviceToken: string) {
     createInboundMessage,
     async ({ body }) => {
       await api.onMessage();
+      const unknown = body.envelope.to.map(({ address }) => address).filter((one) => api.gone.includes(one));
+      if (unknown.length === body.envelope.to.length) throw new RpcRefusal('recipients_unknown', 'gone');
       const duplicates = api.messages.some(({ digest }) => digest === body.digest) ? 1 : 0;
       api.messages.push(body);
-      return { ids: [api.messages.length], duplicates };
+      return { ids: [api.messages.length], duplicates, unknown };
     },
     { maxBodyBytes: 64 * 1024 * 1024 },
   );

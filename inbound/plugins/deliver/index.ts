@@ -71,7 +71,8 @@ async function deliverMessage(connection: HarakaConnection): Promise<Reply> {
     return { ...replies.accepted, text: `${replies.accepted.text} as ${transaction.uuid}` };
   }
   log.warn({ ...facts, reason: result.reason, problem: result.message }, 'message.not_accepted');
-  return result.reason === 'refused' ? replies.messageInvalid : replies.notTakenOver;
+  if (result.reason === 'unavailable') return replies.notTakenOver;
+  return result.code === 'recipients_unknown' ? replies.recipientUnknown : replies.messageInvalid;
 }
 
 function count({ transaction }: HarakaConnection, { code }: Reply): void {

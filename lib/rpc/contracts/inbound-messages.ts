@@ -64,7 +64,7 @@ export const inboundMessageSchema = Type.Object({
 export type NewInboundMessage = Static<typeof inboundMessageSchema>;
 
 /**
- * Takes a message over for all its recipients: the reply comes after the commit. Once for each digest and recipient.
+ * Takes a message over for those of its recipients that are not `unknown`: the reply comes after the commit. Once for each digest and recipient.
  * Refusals (422): `recipients_unknown` (the routes of all of them are gone since RCPT), `message_invalid`,
  * `message_too_large`.
  */
@@ -78,6 +78,8 @@ export const createInboundMessage = defineContract({
     /** Of the messages, one a recipient that is new */
     ids: Type.Array(Type.Integer()),
     duplicates: Type.Integer(),
+    /** Of the recipients, those whose routes are gone since RCPT: nobody has the message for them. */
+    unknown: Type.Array(Type.String()),
   }),
   isIdempotent: true,
 });

@@ -36,6 +36,12 @@ describe('inbound routes', () => {
     assert.ok(world.api.invalidated.includes('findInboundRecipient {"address":"gone@rich.test"}'));
     const { status, body } = await receive(world.api, 'gone@rich.test', 'From: a@b.example\r\n\r\nx\r\n');
     assert.deepEqual([status, body.error.code], [422, 'recipients_unknown']);
+    const beside = await world.createRoute('beside@rich.test');
+    const to = ['gone@rich.test', 'beside@rich.test'].map((address) => ({ address, routeId: beside.id }));
+    const partly = await receive(world.api, '', 'From: a@b.example\r\n\r\nx\r\n', {
+      envelope: { from: 'bob@example.com', to },
+    });
+    assert.deepEqual([partly.body.ids.length, partly.body.unknown], [1, ['gone@rich.test']]);
   });
 
   it('gives no mail to a domain that nobody has verified, nor to one above a tenant of its own', async () => {
