@@ -15,6 +15,7 @@ interface TermsOptions {
   spamRefuseScore?: number | null;
   contact?: string | null;
   bounceMail?: boolean;
+  tlsRequired?: boolean;
 }
 
 type Print = CommandContext['print'];
@@ -143,7 +144,12 @@ function withTerms(command: Command): Command {
     .option('--spam-hold-score <number>', 'mail is held for review from here, or none', readScore)
     .option('--spam-refuse-score <number>', 'mail is refused from here, or none', readScore)
     .option('--contact <address>', 'who is told of a throttle or a suspension, or none', readContact)
-    .option('--bounce-mail <yes|no>', 'whether senders by SMTP are told by mail of what fails', readYesNo);
+    .option('--bounce-mail <yes|no>', 'whether senders by SMTP are told by mail of what fails', readYesNo)
+    .option(
+      '--tls-required <yes|no>',
+      'whether all its mail waits for TLS with a certificate that holds',
+      readYesNo,
+    );
 }
 
 /** What is not named is left away. */
@@ -157,6 +163,7 @@ function toTerms(options: TermsOptions): object {
     spam_refuse_score: options.spamRefuseScore,
     contact: options.contact,
     bounce_mail: options.bounceMail,
+    tls_required: options.tlsRequired,
   };
 }
 

@@ -48,16 +48,10 @@ describe('bin/postern, managing', () => {
     const made = await json('organization', 'create', 'Shop', '--max-domains', '3');
     assert.equal(made.max_domains, 3);
     const id = String(made.id);
-    const limited = await json(
-      'organization',
-      'limits',
-      id,
-      '--max-domains',
-      'none',
-      '--retention-days',
-      '9',
-    );
-    assert.deepEqual([limited.max_domains, limited.retention_days], [null, 9]);
+    const limits = ['--max-domains', 'none', '--retention-days', '9', '--tls-required', 'yes'];
+    const limited = await json('organization', 'limits', id, ...limits);
+    const { max_domains, retention_days, tls_required } = limited;
+    assert.deepEqual([max_domains, retention_days, tls_required], [null, 9, true]);
 
     const suspend = ['organization', 'suspend', id, '--kind', 'no_plan', '--reason', 'Unpaid since May'];
     assert.match((await run(...suspend)).stdout, /Shop +suspended .* no_plan: Unpaid since May/);
