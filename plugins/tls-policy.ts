@@ -20,6 +20,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { LRUCache } from 'lru-cache';
 import type { Settings } from '../config/schema.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Connection, Delivery, Plugin } from '../lib/mta-types.ts';
@@ -58,6 +59,8 @@ const DAY_SECONDS = 86_400;
 /** No chain of a server is longer. */
 const MAX_CHAIN = 10;
 const MAX_NOTED = 100_000;
+/** As long another process' finding of TLS may go unheard of here. */
+const UNSEEN_MS = 60_000;
 
 export async function init(plugin: Plugin): Promise<void> {
   const { settings, log } = pluginContext();
@@ -127,19 +130,21 @@ export function createTlsHooks(
     if (settings.memory === 'off') return;
     const key = `postern:tls:seen:${domain}`;
     if (version !== null) return remember(key, version);
+    if (unseen.has(key)) return;
     const before = await memory.get(key);
-    if (before === undefined) return;
+    if (before === undefined) return void unseen.set(key, true);
     log.warn({ domain, mx, before }, 'tls.gone');
     if (settings.memory === 'defer') throw new HookRefusal(replies.tlsGone);
   }
 
-  const remembered = new Map<string, number>();
+  /** Domains with no TLS that nobody has seen with it: asked for once a minute, not for each message. */
+  const unseen = new LRUCache<string, true>({ max: MAX_NOTED, ttl: UNSEEN_MS });
+  const remembered = new LRUCache<string, true>({ max: MAX_NOTED, ttl: DAY_SECONDS * 1_000 });
   /** Once a day and process is enough. */
   async function remember(key: string, version: string): Promise<void> {
-    const now = Date.now();
-    if ((remembered.get(key) ?? 0) > now - DAY_SECONDS * 1_000) return;
-    if (remembered.size >= MAX_NOTED) remembered.clear();
-    remembered.set(key, now);
+    if (remembered.has(key)) return;
+    remembered.set(key, true);
+    unseen.delete(key);
     await memory.set(key, version, settings.memoryDays * DAY_SECONDS);
   }
 
