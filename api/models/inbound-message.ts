@@ -100,19 +100,32 @@ export async function insertInboundMessages(
     ],
   );
   if (inserted.length === 0) await tx.query('delete from inbound_sources where id = $1', [sources[0]?.id]);
-  await tx.query(
-    `insert into webhook_deliveries (webhook_id, inbound_message_id, event, data, occurred_at)
-          select webhook.id, message.id, 'inbound.message', '{}', now()
-            from inbound_messages message
-            join webhooks webhook on webhook.inbound_route_id = message.route_id and webhook.deleted_at is null
-           where message.id = any($1::bigint[])`,
-    [inserted.map(({ id }) => id)],
+  await queueForEndpoints(
+    tx,
+    inserted.map(({ id }) => id),
   );
   await insertInboundWebhooks(
     tx,
     inserted.map(({ id }) => id),
   );
   return inserted;
+}
+
+async function queueForEndpoints(tx: Queryable, ids: readonly number[]): Promise<void> {
+  await tx.query(
+    `with delivery as (
+       insert into webhook_deliveries (webhook_id, inbound_message_id, event, data, occurred_at)
+            select webhook.id, message.id, 'inbound.message', '{}', now()
+              from inbound_messages message
+              join webhooks webhook on webhook.inbound_route_id = message.route_id and webhook.deleted_at is null
+             where message.id = any($1::bigint[])
+         returning inbound_message_id
+     )
+     -- The route has lost its endpoint since it was looked up.
+     update inbound_messages set state = 'stored'
+      where id = any($1::bigint[]) and state = 'queued' and id not in (select inbound_message_id from delivery)`,
+    [ids],
+  );
 }
 
 export interface InboundQuery {
@@ -166,13 +179,14 @@ export async function findInboundMessage(
   return rows[0];
 }
 
+/** With its way to the endpoint, as the route is now */
+type Addressed = InboundMessage &
+  Pick<InboundRoute, 'target' | 'requiresTls'> & { basicAuthSealed: Buffer | null };
+
 /** What an endpoint is sent of it. Undefined: it was purged. */
-export async function findInboundForEndpoint(
-  db: Queryable,
-  id: number,
-): Promise<(InboundMessage & { basicAuthSealed: Buffer | null }) | undefined> {
-  const { rows } = await db.query<InboundMessage & { basicAuthSealed: Buffer | null }>(
-    `select ${columns}, route.basic_auth_sealed as "basicAuthSealed"
+export async function findInboundForEndpoint(db: Queryable, id: number): Promise<Addressed | undefined> {
+  const { rows } = await db.query<Addressed>(
+    `select ${columns}, route.basic_auth_sealed as "basicAuthSealed", route.target, route.requires_tls as "requiresTls"
        from inbound_messages message
        join inbound_routes route on route.id = message.route_id
       where message.id = $1`,
@@ -205,7 +219,7 @@ export async function concludeInbound(tx: Queryable, attempts: readonly Attempt[
             updated_at = now()
        from unnest($1::bigint[], $2::text[]) as attempt (position, reason)
        join webhook_deliveries delivery on delivery.position = attempt.position
-      where message.id = delivery.inbound_message_id and delivery.claim is null and message.state <> 'failed'
+      where message.id = delivery.inbound_message_id and delivery.claim is null and message.state in ('queued', 'retrying')
   returning message.id, message.state`,
     [
       attempts.map(({ position }) => position),
