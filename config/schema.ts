@@ -38,6 +38,22 @@ export const settingsSchema = Type.Object(
       }),
     }),
 
+    tracing: section({
+      endpoint: Type.String({
+        pattern: '^$|^https?://',
+        default: '',
+        description:
+          'Where traces go by OTLP/HTTP (docs/tracing.md), as http://127.0.0.1:4318/v1/traces; empty: none are made',
+      }),
+      ratio: Type.Number({
+        minimum: 0,
+        maximum: 1,
+        default: 1,
+        description:
+          'Share of messages that are traced; a request whose traceparent says so is traced always',
+      }),
+    }),
+
     database: section({
       url: Type.String({
         pattern: '^postgres(ql)?://',

@@ -50,11 +50,11 @@ export async function insertInboundMessages(
   const bySource = Map.groupBy(rows, ({ sourceId }) => sourceId);
   const unused = sourceIds.filter((id) => !bySource.has(id));
   if (unused.length > 0) await tx.query('delete from inbound_sources where id = any($1::bigint[])', [unused]);
-  if (rows.length > 0)
-    await insertDeliveries(
-      tx,
-      rows.map(({ id }) => id),
-    );
+  const ids = rows.map(({ id }) => id);
+  if (ids.length > 0) {
+    await queueForEndpoints(tx, ids);
+    await insertInboundWebhooks(tx, ids);
+  }
   return new Map(taken.map(({ content }, index) => [content, bySource.get(sourceIds[index] ?? 0) ?? []]));
 }
 
@@ -114,14 +114,19 @@ function describeMessage(message: TakenMessage, sourceId: number | undefined): o
   };
 }
 
-async function insertDeliveries(tx: Queryable, ids: readonly number[]): Promise<void> {
+async function queueForEndpoints(tx: Queryable, ids: readonly number[]): Promise<void> {
   await tx.query(
-    `insert into webhook_deliveries (webhook_id, inbound_message_id, event, data, occurred_at)
-          select webhook.id, message.id, 'inbound.message', '{}', now()
-            from inbound_messages message
-            join webhooks webhook on webhook.inbound_route_id = message.route_id and webhook.deleted_at is null
-           where message.id = any($1::bigint[])`,
+    `with delivery as (
+       insert into webhook_deliveries (webhook_id, inbound_message_id, event, data, occurred_at)
+            select webhook.id, message.id, 'inbound.message', '{}', now()
+              from inbound_messages message
+              join webhooks webhook on webhook.inbound_route_id = message.route_id and webhook.deleted_at is null
+             where message.id = any($1::bigint[])
+         returning inbound_message_id
+     )
+     -- The route has lost its endpoint since it was looked up.
+     update inbound_messages set state = 'stored'
+      where id = any($1::bigint[]) and state = 'queued' and id not in (select inbound_message_id from delivery)`,
     [ids],
   );
-  await insertInboundWebhooks(tx, ids);
 }

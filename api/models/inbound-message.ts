@@ -1,6 +1,7 @@
 /** Messages that came in: one row a recipient, over one source. */
 import type { NewInboundMessage } from '../../lib/rpc/contracts/inbound-messages.ts';
 import type { Queryable } from '../database.ts';
+import type { InboundRoute } from './inbound-route.ts';
 import type { ListOwner } from './list-owner.ts';
 import type { Attempt } from './webhook-attempt.ts';
 
@@ -92,13 +93,14 @@ export async function findInboundMessage(
   return rows[0];
 }
 
+/** With its way to the endpoint, as the route is now */
+type Addressed = InboundMessage &
+  Pick<InboundRoute, 'target' | 'requiresTls'> & { basicAuthSealed: Buffer | null };
+
 /** What an endpoint is sent of it. Undefined: it was purged. */
-export async function findInboundForEndpoint(
-  db: Queryable,
-  id: number,
-): Promise<(InboundMessage & { basicAuthSealed: Buffer | null }) | undefined> {
-  const { rows } = await db.query<InboundMessage & { basicAuthSealed: Buffer | null }>(
-    `select ${columns}, route.basic_auth_sealed as "basicAuthSealed"
+export async function findInboundForEndpoint(db: Queryable, id: number): Promise<Addressed | undefined> {
+  const { rows } = await db.query<Addressed>(
+    `select ${columns}, route.basic_auth_sealed as "basicAuthSealed", route.target, route.requires_tls as "requiresTls"
        from inbound_messages message
        join inbound_routes route on route.id = message.route_id
       where message.id = $1`,
@@ -131,7 +133,7 @@ export async function concludeInbound(tx: Queryable, attempts: readonly Attempt[
             updated_at = now()
        from unnest($1::bigint[], $2::text[]) as attempt (position, reason)
        join webhook_deliveries delivery on delivery.position = attempt.position
-      where message.id = delivery.inbound_message_id and delivery.claim is null and message.state <> 'failed'
+      where message.id = delivery.inbound_message_id and delivery.claim is null and message.state in ('queued', 'retrying')
   returning message.id, message.state`,
     [
       attempts.map(({ position }) => position),
