@@ -31,11 +31,11 @@ import {
   TELL_ORGANIZATION,
   TELL_OWNER,
 } from './queues.ts';
+import { createScheduleMetrics } from './schedule-metrics.ts';
 import { workScheduled } from './scheduled.ts';
 import { startReports } from './send-reports.ts';
 import { type OrganizationNotice, tellOrganization } from './tell-organization.ts';
 import { tellOwner } from './tell-owner.ts';
-import { startUpkeep } from './upkeep.ts';
 
 const FINISH_TIMEOUT_MS = 8_000;
 const BOSS_CONNECTIONS = 4;
@@ -68,15 +68,14 @@ export async function startWorker(settings: Settings, log: Logger): Promise<Work
   await store.boss.start({ attempts: 5 });
   const tracer = await openTracer('worker', settings, log);
   await work(store, { intake, mta: createMtaControl(settings), tracer }, settings, registry, log);
-  const upkeep = startUpkeep(store, settings, log);
   const reports = startReports({ store, settings, log });
   const metrics = createWebhookMetrics(store.pool, registry);
+  createScheduleMetrics(store.pool, registry);
   const dispatcher = startDispatcher({ store, settings, log, metrics });
   return {
     store,
     registry,
     async close() {
-      upkeep.stop();
       await Promise.all([
         store.boss.stop({ graceful: true, timeout: FINISH_TIMEOUT_MS }),
         dispatcher.close(),

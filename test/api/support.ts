@@ -90,7 +90,7 @@ export async function startTestApi(
   };
 }
 
-async function createTenant(
+export async function createTenant(
   store: Store,
   settings: Settings,
   { domain, isVerified = true }: { domain?: string; isVerified?: boolean } = {},
