@@ -7,9 +7,12 @@
  * load end this file with exit code 78, and a process that exits 78 is not started again: waiting heals nothing.
  * The mta must never run twice: it is restarted, never reloaded or scaled (fork mode, one instance).
  */
+const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { loadSettings } = require('./config/load.ts');
 const { findOwnPostgres, findOwnRedisPort, findOwnRspamd } = require('./deploy/local/servers.ts');
+
+const { processTable, SERVICE_GROUP, STOP_SECONDS, serviceUser } = require('./deploy/process-table.ts');
 
 const settings = loadSettings();
 const isProduction = settings.environment === 'production';
@@ -23,16 +26,19 @@ const common = {
   watch: false,
   vizion: false,
   pmx: false,
-  // Log lines carry their own time.
+  // One file a process; without it pm2 adds a number to the name. The lines are JSON with a time of their own (pino):
+  // log_type 'json' would wrap each in another object.
   merge_logs: true,
-  // SIGINT, then SIGKILL after this long; the processes give themselves 10 to 15 seconds (lib/shutdown.ts).
-  kill_timeout: 20_000,
+  // SIGINT, then SIGKILL after this long; the processes give themselves less.
+  kill_timeout: STOP_SECONDS * 1_000,
   // Only the process itself gets the signal; it ends its own children.
   treekill: false,
+  // Who lives shorter has crashed at its start, and counts against max_restarts.
   min_uptime: 1_000,
   // Never give up: 100 ms, growing by half up to 15 s, forgotten after 30 s of quiet.
   exp_backoff_restart_delay: 100,
   max_restarts: 1_000_000,
+  // EX_CONFIG: the settings have to change first.
   stop_exit_codes: [78],
   env: {
     POSTERN_DIRECTORY: settings.directory,
@@ -53,6 +59,20 @@ const node = (name, script) => ({
   script: join(__dirname, script),
   interpreter: join(__dirname, 'node_modules/node/bin/node'),
 });
+
+const accounts = isProduction && process.getuid() === 0 ? readFileSync('/etc/passwd', 'utf8') : '';
+
+/** What production adds: a limit of memory, looked at every 30 s, and a user, where deploy/setup has made one. */
+const limit = ({ name, maxMegabytes }) => {
+  if (!isProduction) return {};
+  const hasUser = accounts.split('\n').some((line) => line.startsWith(`${serviceUser(name)}:`));
+  return {
+    // SIGINT as at any other end: what it has in hand is finished.
+    max_memory_restart: `${maxMegabytes}M`,
+    // pm2 itself stays root's: it opens the log files, which the processes then cannot change afterwards.
+    ...(hasUser ? { uid: serviceUser(name), gid: SERVICE_GROUP } : {}),
+  };
+};
 
 const redis = (port) => ({
   ...common,
@@ -102,10 +122,6 @@ module.exports = {
     ...(redisPort === undefined ? [] : [redis(redisPort)]),
     ...(ownRspamd ? [rspamd(ownRspamd)] : []),
     ...(isProduction ? [] : [node('sandbox', 'sandbox/server.ts')]),
-    node('api', 'api/server.ts'),
-    node('worker', 'api/worker.ts'),
-    node('mta', 'mta/start.ts'),
-    node('gateway', 'gateway/server.ts'),
-    node('inbound', 'inbound/start.ts'),
+    ...processTable.map((facts) => ({ ...node(facts.name, facts.script), ...limit(facts) })),
   ],
 };

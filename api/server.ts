@@ -13,7 +13,6 @@ import { loadSettings } from '../config/load.ts';
 import { createLogger } from '../lib/log.ts';
 import { createInvalidator } from '../lib/rpc/invalidation.ts';
 import { handleShutdown } from '../lib/shutdown.ts';
-import { openTracer } from '../lib/tracing/tracer.ts';
 import { createApp } from './app.ts';
 import { createPool } from './database.ts';
 import { createProducer } from './jobs/producer.ts';
@@ -33,9 +32,7 @@ shutdown.add('jobs', () => boss.stop({ graceful: false }));
 const limiter = createRateLimiter({ redisUrl: settings.redis.url, log });
 shutdown.add('limiter', () => limiter.close());
 
-const tracer = await openTracer('api', settings, log);
-shutdown.add('tracer', () => tracer.close());
-const app = await createApp({ settings, log, pool, boss, invalidator, limiter, tracer });
+const app = await createApp({ settings, log, pool, boss, invalidator, limiter });
 shutdown.add('http', () => app.close());
 await app.listen({ host: settings.api.host, port: settings.api.port });
 log.info({ host: settings.api.host, port: settings.api.port }, 'api.started');

@@ -1,7 +1,7 @@
 /**
  * bin/postern: the command line. One file a noun in commands/. It talks HTTP to the api, with the tokens a customer has,
- * to the control port of the mta, with the service token, and to the health ports; it changes no file. The doctor
- * and the backups alone open the databases.
+ * to the control port of the mta, with the service token, and to the health ports; it changes no file. The doctor alone
+ * opens the databases, to see that they answer.
  *
  * Trusts nothing it prints: what comes from messages is cleaned of control characters (LG-1).
  * Settings: those of the installation named by --directory, for the addresses of its processes.
@@ -11,9 +11,9 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { projectRoot } from '../deploy/local/installation.ts';
 import { addAuditCommand } from './commands/audit.ts';
-import { addBackupCommands } from './commands/backup.ts';
 import { addBounceCommands } from './commands/bounce.ts';
 import { addConfigCommands } from './commands/config.ts';
+import { addDeployCommands } from './commands/deploy.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addDomainCommands } from './commands/domain.ts';
 import { addInboundCommands } from './commands/inbound.ts';
@@ -24,7 +24,6 @@ import { addPacingCommands } from './commands/pacing.ts';
 import { addPoolCommands } from './commands/pool.ts';
 import { addQueueCommands } from './commands/queue.ts';
 import { addReportCommands } from './commands/report.ts';
-import { addScheduleCommand } from './commands/schedule.ts';
 import { addSecretsCommands } from './commands/secrets.ts';
 import { addSendCommand } from './commands/send.ts';
 import { addSpamCommands } from './commands/spam.ts';
@@ -60,9 +59,8 @@ Examples:
   $ bin/postern bounce explain --reply '550 5.1.1 User unknown'
   $ bin/postern token create --domain example.com
   $ bin/postern suppression add ann@example.com --domain example.com
-  $ bin/postern backup create
-  $ bin/postern schedule
   $ bin/postern config check
+  $ bin/postern deploy
 
 The tokens come from --token, --organization-token and --operator-token, or POSTERN_TOKEN,
 POSTERN_ORGANIZATION_TOKEN and POSTERN_OPERATOR_TOKEN, or from demo.json, which bin/up wrote into the installation.`,
@@ -84,10 +82,9 @@ addPoolCommands(program);
 addIpsCommands(program);
 addPacingCommands(program);
 addSecretsCommands(program);
-addBackupCommands(program);
-addScheduleCommand(program);
 addQueueCommands(program);
 addDoctorCommand(program);
 addBounceCommands(program);
 addConfigCommands(program);
+addDeployCommands(program);
 await program.parseAsync();

@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { parse as parseToml } from 'smol-toml';
 import Value from 'typebox/value';
+import { describeError } from './describe-error.ts';
 import { environmentVariables } from './environment.ts';
 import { type Settings, settingsSchema } from './schema.ts';
 import { findSecretProblems } from './secrets.ts';
@@ -92,25 +93,6 @@ function setPath(tree: Tree, [section, key]: readonly [string, string?], value: 
   const branch = typeof existing === 'object' && existing !== null ? (existing as Tree) : {};
   branch[key] = value;
   tree[section] = branch;
-}
-
-function describeError(error: {
-  instancePath: string;
-  keyword: string;
-  message: string;
-  params: object;
-}): string {
-  const path = error.instancePath.slice(1).replaceAll('/', '.') || '(top level)';
-  const { additionalProperties: unknown, allowedValues } = error.params as {
-    additionalProperties?: string[];
-    allowedValues?: unknown[];
-  };
-  if (allowedValues) return `${path}: must be one of ${allowedValues.join(', ')}`;
-  if (unknown)
-    return unknown
-      .map((key) => `${path === '(top level)' ? '' : `${path}.`}${key}: unknown setting`)
-      .join('; ');
-  return `${path}: ${error.message}`;
 }
 
 /** Two listeners of one machine cannot share a port. */

@@ -13,8 +13,6 @@ export interface InboundContext {
   metrics: InboundMetrics;
   admissions: Admissions;
   resolver: InboundResolver;
-  /** deriveKey(masterKey, 'return-path') */
-  returnPathKey: Buffer;
 }
 
 let context: InboundContext | undefined;

@@ -2,8 +2,9 @@
 import type { Settings } from '../config/schema.ts';
 import { normalizeAddress } from '../lib/mail/address.ts';
 import { type ReturnPath, readReturnPath } from '../lib/return-path.ts';
+import type { RpcClient } from '../lib/rpc/client.ts';
 import { findInboundRecipient, type InboundRecipient } from '../lib/rpc/contracts/recipients.ts';
-import type { InboundContext } from './context.ts';
+import { deriveKey } from '../lib/secrets.ts';
 import type { HarakaAddress } from './haraka.ts';
 
 export type Recipient = { address: string } & (
@@ -24,11 +25,12 @@ export function recipientAddress(
 /** `unavailable`: the api does not answer, and nothing is cached. */
 export async function findRecipient(
   address: string,
-  { settings, rpc, returnPathKey }: Pick<InboundContext, 'settings' | 'rpc' | 'returnPathKey'>,
+  { mta, secrets }: Settings,
+  rpc: Pick<RpcClient, 'call'>,
   requestId: string,
 ): Promise<Recipient | 'unknown' | 'unavailable'> {
-  const returnPath = readReturnPath(address, returnPathKey);
-  if (returnPath && address.endsWith(`@${settings.mta.returnPathDomain}`))
+  const returnPath = readReturnPath(address, deriveKey(secrets.key, 'return-path'));
+  if (returnPath && address.endsWith(`@${mta.returnPathDomain}`))
     return { address, kind: 'return_path', returnPath };
   const result = await rpc.call(findInboundRecipient, { params: { address }, requestId });
   if (result.ok) return { address, ...result.value };

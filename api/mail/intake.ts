@@ -38,8 +38,6 @@ export type Addressed = Omit<Consignment, 'domainId' | 'isSandbox' | 'spamScores
   listsReadAt?: number;
   /** Undefined: it is not checked. */
   spamThresholds?: SpamThresholds | undefined;
-  /** Undefined: it is not traced. */
-  traceparent?: string | undefined;
 };
 
 export interface Intake {
@@ -107,7 +105,6 @@ function address({
   listsReadAt,
   spamThresholds,
   requiresTls,
-  traceparent,
 }: Addressed): Buffer {
   const head = [
     `X-Postern-Message: ${messageId}`,
@@ -119,7 +116,6 @@ function address({
     `X-Postern-Unsubscribe: ${hasUnsubscribeLink ? 'yes' : 'no'}`,
     ...(requiresTls ? ['X-Postern-Tls: required'] : []),
     `X-Postern-Lists-Read-At: ${listsReadAt ?? ''}`,
-    `X-Postern-Traceparent: ${traceparent ?? ''}`,
     `X-Postern-Spam-Thresholds: ${spamThresholds ? formatThresholds(spamThresholds) : ''}`,
     '',
   ];

@@ -1,6 +1,5 @@
 /**
- * Postfix' configuration for the benchmarks: a relay to the sink that signs, or a server that takes mail in and throws it
- * away behind the queue. Durable as Postfix always is (it syncs each queue
+ * Postfix' configuration for the benchmarks: a relay to the sink. Durable as Postfix always is (it syncs each queue
  * file), every service unchrooted, limits raised so that concurrency does not bind. Pure text, for tests and readers.
  */
 
@@ -10,10 +9,8 @@ import { HOSTNAME, listDestinations, SENDER_DOMAIN } from '../world/names.ts';
 export interface PostfixFacts {
   directory: string;
   intakePort: number;
-  /** Undefined: no milter, nothing is signed. */
-  milterPort?: number | undefined;
-  /** Undefined: what is accepted is discarded (discard(8)). */
-  sinkPort?: number | undefined;
+  milterPort: number;
+  sinkPort: number;
   /** Deliveries at a time, to one destination and in all. */
   concurrency: number;
   destinations: number;
@@ -23,7 +20,7 @@ export interface PostfixFacts {
 
 /** What differs from Postfix' defaults, by postconf(5). */
 export function formatMain(facts: PostfixFacts): string {
-  const { directory, concurrency, milterPort, sinkPort } = facts;
+  const { directory, concurrency, milterPort } = facts;
   const settings = {
     compatibility_level: '3.6',
     queue_directory: `${directory}/queue`,
@@ -46,11 +43,8 @@ export function formatMain(facts: PostfixFacts): string {
     default_process_limit: '200',
     default_destination_concurrency_limit: String(concurrency),
     initial_destination_concurrency: String(concurrency),
-    ...(sinkPort === undefined && { default_transport: 'discard:' }),
-    ...(milterPort !== undefined && {
-      smtpd_milters: `inet:127.0.0.1:${milterPort}`,
-      milter_default_action: 'tempfail', // rather fail than send unsigned
-    }),
+    smtpd_milters: `inet:127.0.0.1:${milterPort}`,
+    milter_default_action: 'tempfail', // rather fail than send unsigned
   };
   return Object.entries(settings)
     .map(([name, value]) => `${name} = ${value}\n`)
@@ -102,9 +96,7 @@ export function formatOpendkim({ directory, milterPort }: PostfixFacts): string 
 export function listTables({ directory, destinations, sinkPort }: PostfixFacts): Record<string, string> {
   const names = listDestinations(destinations);
   return {
-    transport: (sinkPort === undefined ? [] : names)
-      .map((name) => `${name} smtp:[127.0.0.1]:${sinkPort}\n`)
-      .join(''),
+    transport: names.map((name) => `${name} smtp:[127.0.0.1]:${sinkPort}\n`).join(''),
     KeyTable: `${SELECTOR} ${SENDER_DOMAIN}:${SELECTOR}:${directory}/dkim.pem\n`,
     SigningTable: `*@${SENDER_DOMAIN} ${SELECTOR}\n`,
   };

@@ -12,17 +12,18 @@ import { formatMain, formatMaster, formatOpendkim, listTables, type PostfixFacts
 /** Removing a message from the queue follows its delivery. */
 const EMPTY_QUEUE = 'Mail queue is empty';
 
-export function createPostfix(options: PostfixFacts & { privateKey?: string }): MailServer {
+export function createPostfix(options: PostfixFacts & { privateKey: string }): MailServer {
   const { directory, intakePort } = options;
   const configuration = ['-c', join(directory, 'etc')];
   prepareFiles(options);
-  let running: { opendkim: Child | undefined; master: number; forget: () => void } | undefined;
+  let running: { opendkim: Child; master: number; forget: () => void } | undefined;
 
   return {
     name: 'postfix',
     intakePort,
     async start() {
-      const opendkim = await startOpendkim(options);
+      const opendkim = startOpendkim(directory);
+      await waitUntil('opendkim', () => isListening(options.milterPort));
       await runCommand('/usr/sbin/postfix', [...configuration, 'start']);
       const master = Number(readFileSync(join(directory, 'queue/pid/master.pid'), 'utf8'));
       running = { opendkim, master, forget: endGroupWithUs(master) };
@@ -30,7 +31,7 @@ export function createPostfix(options: PostfixFacts & { privateKey?: string }): 
     async stop() {
       if (!running) return;
       await runCommand('/usr/sbin/postfix', [...configuration, 'stop']);
-      await running.opendkim?.stop('SIGTERM');
+      await running.opendkim.stop('SIGTERM');
       running.forget();
       running = undefined;
     },
@@ -39,7 +40,7 @@ export function createPostfix(options: PostfixFacts & { privateKey?: string }): 
       const processes = readProcesses();
       return {
         postfix: selectTree(processes, running.master),
-        ...(running.opendkim && { opendkim: selectTree(processes, running.opendkim.pid) }),
+        opendkim: selectTree(processes, running.opendkim.pid),
       };
     },
     countReported: () => 0, // nobody keeps track but its log
@@ -51,20 +52,17 @@ export function createPostfix(options: PostfixFacts & { privateKey?: string }): 
   };
 }
 
-async function startOpendkim({ directory, milterPort }: PostfixFacts): Promise<Child | undefined> {
-  if (milterPort === undefined) return undefined;
-  const opendkim = startChild({
+function startOpendkim(directory: string): Child {
+  return startChild({
     command: '/usr/sbin/opendkim',
     parameters: ['-f', '-x', join(directory, 'opendkim.conf')],
     directory,
     logFile: join(directory, 'opendkim.log'),
   });
-  await waitUntil('opendkim', () => isListening(milterPort));
-  return opendkim;
 }
 
-function prepareFiles(options: PostfixFacts & { privateKey?: string }): void {
-  const { directory, account, privateKey } = options;
+function prepareFiles(options: PostfixFacts & { privateKey: string }): void {
+  const { directory, account } = options;
   for (const name of ['etc', 'queue', 'data']) mkdirSync(join(directory, name), { recursive: true });
   chmodSync(directory, 0o755);
   chownSync(join(directory, 'data'), account.uid, account.gid);
@@ -73,5 +71,5 @@ function prepareFiles(options: PostfixFacts & { privateKey?: string }): void {
   write('etc/master.cf', formatMaster(options));
   write('opendkim.conf', formatOpendkim(options));
   for (const [name, text] of Object.entries(listTables(options))) write(name, text);
-  if (privateKey) writeFileSync(join(directory, 'dkim.pem'), privateKey, { mode: 0o600 });
+  writeFileSync(join(directory, 'dkim.pem'), options.privateKey, { mode: 0o600 });
 }

@@ -17,7 +17,6 @@ export interface Endpoint {
 export function listHealthEndpoints(settings: Settings): Endpoint[] {
   const { api, worker, gateway, mta, inbound, sandbox, spam, environment } = settings;
   const ports: [string, number][] = [
-    ['api', api.port],
     ['worker', worker.port],
     ['gateway', gateway.monitorPort],
     ['mta', mta.controlPort],
@@ -25,8 +24,15 @@ export function listHealthEndpoints(settings: Settings): Endpoint[] {
   ];
   if (environment !== 'production') ports.push(['sandbox', sandbox.httpPort]);
   const endpoints = ports.map(([name, port]) => ({ name, url: `http://127.0.0.1:${port}/health` }));
+  endpoints.unshift({ name: 'api', url: `http://${addressOf(api.host)}:${api.port}/health` });
   if (spam.engine === 'rspamd') endpoints.push({ name: 'rspamd', url: new URL('/ping', spam.url).href });
   return endpoints;
+}
+
+/** How this machine reaches a listener of its own. */
+function addressOf(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 /** Why the process is not well, in one line; undefined where it is. */

@@ -17,6 +17,29 @@ export function findOwnProcesses(directory: string): number[] {
   });
 }
 
+export interface OwnProcess {
+  /** In ecosystem.config.cjs */
+  name: string;
+  pid: number;
+  /** The project that it was started from */
+  workingDirectory: string;
+}
+
+/** What pm2 started for this directory, without the children of those. */
+export function listOwnProcesses(directory: string): OwnProcess[] {
+  const pids = new Set(findOwnProcesses(directory));
+  return [...pids]
+    .filter((pid) => !pids.has(readParent(pid)))
+    .map((pid) => ({
+      pid,
+      name:
+        readEnvironment(pid)
+          .find((variable) => variable.startsWith('name='))
+          ?.slice('name='.length) ?? '',
+      workingDirectory: readLink(`/proc/${pid}/cwd`),
+    }));
+}
+
 /** Processes whose working directory is this one: with Postgres, the server and all of its children. */
 export function findProcessesIn(workingDirectory: string): number[] {
   return listProcesses().filter((pid) => readLink(`/proc/${pid}/cwd`) === workingDirectory);
@@ -73,6 +96,10 @@ function signal(pids: number[], name: NodeJS.Signals): void {
       // gone in the meantime, or not ours to signal: the caller looks again
     }
   }
+}
+
+function readParent(pid: number): number {
+  return Number(/^PPid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1]);
 }
 
 function readEnvironment(pid: number): string[] {

@@ -10,19 +10,18 @@ import type { Settings } from '../../config/schema.ts';
 import { checkDatabases, createDatabases, migrateDatabases, waitForRedis } from './databases.ts';
 import { ensurePackage, isOnPath } from './debian-packages.ts';
 import { completeEnvironmentFile } from './environment-file.ts';
-import { listHealthEndpoints, waitForHealth } from './health.ts';
+import { listHealthEndpoints } from './health.ts';
 import { type Installation, locateInstallation } from './installation.ts';
 import { readLastLines } from './logs.ts';
 import { openPm2, type Pm2 } from './pm2.ts';
 import { explainTakenPort, listPorts } from './ports.ts';
 import { describeProcess, findOwnProcesses, terminateProcesses } from './processes.ts';
+import { requireHealth } from './require-health.ts';
 import { findOwnPostgres, findOwnRedisPort, findOwnRspamd } from './servers.ts';
 import { createSettingsFile } from './settings-file.ts';
 import { StepFailure, type Steps } from './steps.ts';
 
 const HEALTH_DEADLINE_MS = 90_000;
-/** A process that crashed this often while we waited will not come up by waiting. */
-const HOPELESS_RESTARTS = 8;
 /** Those that need the servers end before them. */
 const SERVICES = ['gateway', 'inbound', 'worker', 'api', 'mta', 'rspamd', 'sandbox'];
 
@@ -61,7 +60,12 @@ export async function startStack(directory: string, steps: Steps): Promise<Stack
     );
     await steps.run('migrations', () => migrateDatabases(settings, steps.signal));
     await steps.run('services are started', () => run.start(SERVICES.filter((name) => name !== 'rspamd')));
-    await steps.run('services are healthy', () => requireHealth(settings, installation, pm2, steps));
+    await steps.run('services are healthy', () =>
+      requireHealth(listHealthEndpoints(settings), {
+        ...{ installation, pm2, deadlineMs: HEALTH_DEADLINE_MS },
+        ...{ signal: steps.signal, note: steps.note },
+      }),
+    );
   } catch (error) {
     await run.undo();
     throw error;
@@ -168,32 +172,4 @@ async function withLogs(
     const logs = names.map((name) => `The end of ${name}.log:\n${readLastLines(installation, name)}`);
     throw new StepFailure([(error as Error).message, ...logs].join('\n'), { cause: error });
   }
-}
-
-async function requireHealth(
-  settings: Settings,
-  installation: Installation,
-  pm2: Pm2,
-  steps: Steps,
-): Promise<void> {
-  const restartsBefore = new Map((await pm2.list()).map(({ name, restarts }) => [name, restarts]));
-  const red = await waitForHealth(listHealthEndpoints(settings), {
-    deadlineMs: HEALTH_DEADLINE_MS,
-    signal: steps.signal,
-    onChange: (names) => steps.note(`waiting for ${[...names.keys()].join(', ')}`),
-    async hasGivenUp(names) {
-      const processes = await pm2.list();
-      return processes.some(
-        ({ name, status, restarts }) =>
-          names.includes(name) &&
-          (['stopped', 'errored'].includes(status) ||
-            restarts - (restartsBefore.get(name) ?? 0) >= HOPELESS_RESTARTS),
-      );
-    },
-  });
-  if (red.size === 0) return;
-  const reports = [...red].map(
-    ([name, reason]) => `${name} ${reason}. The end of ${name}.log:\n${readLastLines(installation, name)}`,
-  );
-  throw new StepFailure(reports.join('\n'));
 }

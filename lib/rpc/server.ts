@@ -8,7 +8,6 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Value from 'typebox/value';
 import { isSameSecret } from '../secrets.ts';
-import { readTraceparent, TRACEPARENT_HEADER } from '../tracing/tracer.ts';
 import type { BodyOf, Contract, ParamsOf, ReplyOf } from './contracts/contract.ts';
 import { REQUEST_ID_HEADER, requestIdOf } from './request-id.ts';
 import { checksOf, hasBody } from './validation.ts';
@@ -38,8 +37,6 @@ export class RpcRefusal extends Error {
 export interface RpcContext {
   requestId: string;
   log: FastifyBaseLogger;
-  /** The caller's span; undefined where nothing is traced. */
-  traceparent?: string | undefined;
 }
 
 /** Null: there is none. Throws RpcRefusal to say no; anything else it throws is a 500. */
@@ -94,8 +91,7 @@ async function answer<C extends Contract>(
     return sendError(reply, request.id, 400, { code: 'invalid_request', ...fault });
   }
 
-  const traceparent = readTraceparent(request.headers[TRACEPARENT_HEADER]);
-  const context = { requestId: request.id, log: request.log, traceparent };
+  const context = { requestId: request.id, log: request.log };
   const value = await handler({ params: params as ParamsOf<C>, body: body as BodyOf<C> }, context);
   if (value === null)
     return sendError(reply, request.id, 404, { code: 'not_found', message: 'There is none' });

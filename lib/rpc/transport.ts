@@ -5,7 +5,6 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import got, { type Got, type Response } from 'got';
 import type { Logger } from '../log.ts';
-import { TRACEPARENT_HEADER } from '../tracing/tracer.ts';
 import type { Contract, ReplyOf } from './contracts/contract.ts';
 import type { RpcMetrics } from './metrics.ts';
 import { REQUEST_ID_HEADER } from './request-id.ts';
@@ -36,7 +35,6 @@ export interface Request {
   params: Record<string, unknown>;
   body: unknown;
   requestId: string;
-  traceparent?: string | undefined;
 }
 
 export interface Transport {
@@ -90,7 +88,7 @@ export function createTransport({ url, serviceToken, log, metrics }: TransportOp
 async function exchange<C extends Contract>(
   http: Got,
   contract: C,
-  { params, body, requestId, traceparent }: Request,
+  { params, body, requestId }: Request,
 ): Promise<RpcResult<ReplyOf<C>> | 'invalid_reply'> {
   const json = hasBody(contract) ? Buffer.from(JSON.stringify(body)) : undefined;
   const timeoutMs = TOTAL_TIMEOUT_MS + Math.ceil((json?.length ?? 0) / BYTES_PER_EXTRA_MS);
@@ -101,7 +99,6 @@ async function exchange<C extends Contract>(
       method: contract.method,
       headers: {
         [REQUEST_ID_HEADER]: requestId,
-        ...(traceparent === undefined ? {} : { [TRACEPARENT_HEADER]: traceparent }),
         ...(json === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(json === undefined ? {} : { body: json }),

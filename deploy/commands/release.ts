@@ -1,0 +1,166 @@
+/**
+ * The scripts by which a release comes onto a host, runs, and goes. Each may be run again after it was killed at any
+ * moment: what is half done has a name that nobody looks for, and gets its own by a rename.
+ */
+import type { Role } from '../inventory.ts';
+import type { Layout } from './layout.ts';
+import { quote, script } from './shell.ts';
+
+export interface Release {
+  name: string;
+  /** Of git, 40 hex digits */
+  revision: string;
+}
+
+/** stdin: the archive, tar.gz */
+export function receiveRelease({ releases, shared, root }: Layout, { name, revision }: Release): string {
+  return script(
+    { root, releases, shared, name, revision },
+    `
+${holdPhaseLock}
+if [ -d "$releases/$name" ]; then cat >/dev/null; exit; fi
+# What killed deployments left behind
+rm -rf "$releases"/.partial-*
+partial=$releases/.partial-$name
+mkdir "$partial"
+tar -xzf - -C "$partial"
+printf '%s\\n' "$revision" >"$partial/REVISION"
+# bin/postern looks for the installation in var/
+ln -s "$shared" "$partial/var"
+# A release that survives a power failure is a whole one.
+sync -f "$partial"
+mv -T "$partial" "$releases/$name"`,
+  );
+}
+
+/**
+ * The packages of package-lock.json: hard links to those of another release, or of root/packages, where the lock is the
+ * same; else by npm, with the registry that npm on the host is set to. Then the settings are checked with the new code.
+ */
+export function completeRelease(layout: Layout, name: string): string {
+  const { root, releases, packages, shared } = layout;
+  return script(
+    { root, release: `${releases}/${name}`, releases, packages, shared },
+    `
+${holdPhaseLock}
+cd "$release"
+has_packages() { cmp -s package-lock.json "$1/node_modules/.installed-lock.json"; }
+how='were there'
+if ! has_packages .; then
+  how='by npm'
+  source=
+  for other in "$packages" "$releases"/[0-9]*; do
+    if [ "$other" != "$release" ] && has_packages "$other"; then source=$other; fi
+  done
+  if [ -n "$source" ]; then
+    how="those of $(basename "$source")"
+    rm -rf node_modules .node_modules
+    # No link goes from one filesystem to another.
+    if ! cp -al "$source/node_modules" .node_modules 2>/dev/null; then
+      rm -rf .node_modules
+      cp -a "$source/node_modules" .node_modules
+    fi
+    mv -T .node_modules node_modules
+  fi
+fi
+# Without development dependencies
+NODE_ENV=production deploy/local/install-packages
+node_modules/node/bin/node bin/postern.ts --directory "$shared" config check >/dev/null
+printf 'packages: %s\\n' "$how"`,
+  );
+}
+
+/** Forward only, each database by its own program; those wait for each other where several hosts run them. */
+export function migrate({ root, releases, shared }: Layout, name: string, roles: readonly Role[]): string {
+  const programs = [
+    ...(roles.includes('api') ? ['api/migrate.ts'] : []),
+    ...(roles.includes('mta') ? ['mta/queue/migrate.ts'] : []),
+  ];
+  return script(
+    { root, release: `${releases}/${name}`, POSTERN_DIRECTORY: shared },
+    `
+${holdPhaseLock}
+export POSTERN_DIRECTORY
+cd "$release"
+${programs.map((program) => `node_modules/node/bin/node ${program}`).join('\n')}`,
+  );
+}
+
+/** @returns names of migrations that the programs say they have applied */
+export function readMigrations(answer: string): string[] {
+  return answer.match(/\d{4}_\w+\.sql/g) ?? [];
+}
+
+/** rename(2): at every moment there is one current release. @param reason for the log of deployments */
+export function switchTo({ root }: Layout, name: string, reason: string): string {
+  return script(
+    { root, name, reason },
+    `
+${holdPhaseLock}
+if [ "$(readlink "$root/current" || true)" = "releases/$name" ]; then exit; fi
+ln -sfn "releases/$name" "$root/.current"
+mv -T "$root/.current" "$root/current"
+printf '%s %s %s %s\\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$reason" "$name" "$(cat "$root/releases/$name/REVISION")" \\
+  >>"$root/deployments.log"
+sync "$root"`,
+  );
+}
+
+export interface RestartOptions {
+  roles: readonly Role[];
+  supervisor: 'pm2' | 'systemd';
+  healthSeconds: number;
+  /** Of an older release: what asks the api is older before the api is */
+  isRollback?: boolean;
+  /** Also what runs from this release already, to read changed settings */
+  isForced?: boolean;
+}
+
+/** Starts what is to run here from the release; see deploy/host/restart.ts. */
+export function restart(layout: Layout, name: string, options: RestartOptions): string {
+  const flags = [options.isRollback ? '--api-last' : '', options.isForced ? '--force' : ''];
+  return runOnHost(layout, name, 'restart', [...describe(options), ...flags.filter(Boolean)]);
+}
+
+/** Asks every process whether it is well, until it is; see deploy/host/verify.ts. */
+export function verify(layout: Layout, name: string, options: RestartOptions): string {
+  return `${runOnHost(layout, name, 'verify', describe(options))}
+touch "$release/VERIFIED"`;
+}
+
+function describe({ roles, supervisor, healthSeconds }: RestartOptions): string[] {
+  return [
+    ...['--roles', roles.join(',')],
+    ...['--supervisor', supervisor],
+    ...['--health-seconds', String(healthSeconds)],
+  ];
+}
+
+function runOnHost({ root, releases, shared }: Layout, name: string, program: string, parameters: string[]) {
+  return script(
+    { root, release: `${releases}/${name}`, shared },
+    `
+${holdPhaseLock}
+cd "$release"
+# The lock is not for pm2, which stays.
+node_modules/node/bin/node deploy/host/${program}.ts --directory "$shared" ${parameters.map(quote).join(' ')} 8>&-`,
+  );
+}
+
+/** Renamed first: one that is half gone is no release. */
+export function removeReleases({ root, releases }: Layout, names: readonly string[]): string {
+  return script(
+    { root, releases },
+    `
+${holdPhaseLock}
+for name in ${names.map(quote).join(' ')}; do mv -T "$releases/$name" "$releases/.removed-$name"; done
+rm -rf "$releases"/.removed-*`,
+  );
+}
+
+/** A deployment may have been killed while its last command went on here. */
+const holdPhaseLock = `exec 8>>"$root/phase.lock"
+if ! flock -w 60 8; then
+  echo "a command of an earlier deployment is still at work here" >&2
+  exit 75
+fi`;

@@ -1,0 +1,204 @@
+/**
+ * A deployment: takes the lock of all hosts, runs the phases, and goes back to the releases from before when one of them
+ * fails after something visible has changed. Killed at any moment it leaves running what ran; run again it begins anew.
+ */
+import { dirname, join } from 'node:path';
+import { findRevision, hasUncommittedChanges } from './archive.ts';
+import { chooseRollback } from './check-host.ts';
+import { layOut, nameRelease } from './commands/layout.ts';
+import { createHooks, type RunHook } from './hooks.ts';
+import { inParallel } from './in-parallel.ts';
+import type { Inventory } from './inventory.ts';
+import {
+  type Deployment,
+  deployPhases,
+  FIRST_PHASE_AFTER,
+  FIRST_VISIBLE_PHASE,
+  type Phase,
+  readHostFacts,
+  rollbackPhases,
+  type Target,
+} from './phases.ts';
+import { DeployFailure } from './remote/failure.ts';
+import { type DeployLock, lockHosts } from './remote/lock.ts';
+import { type Connections, openConnections } from './remote/ssh.ts';
+import { formatLine } from './report.ts';
+
+export interface DeployOptions {
+  inventory: Inventory;
+  /** Hooks lie beside it. */
+  inventoryFile: string;
+  write: (line: string) => void;
+  /** Aborted when no further phase is to begin */
+  signal: AbortSignal;
+}
+
+export interface Outcome {
+  release: string;
+  revision: string;
+  hosts: string[];
+}
+
+const NO_FACTS = { user: '', isPrepared: false, freeMegabytes: 0, programs: [], releases: [] };
+
+/** Brings a revision of the checkout onto all hosts. Throws DeployFailure. */
+export async function deploy(
+  options: DeployOptions & { source: string; revision: string },
+): Promise<Outcome> {
+  const { inventory, source, write } = options;
+  const revision = await findRevision(source, options.revision);
+  if (await hasUncommittedChanges(source)) write('  uncommitted changes are not deployed');
+  const name = nameRelease(new Date());
+  return onHosts(options, `deploy ${revision.slice(0, 12)}`, async ({ connections, lock }) => {
+    const targets = inventory.hosts.map(({ name: hostName, roles }): Target => {
+      return { host: connections.open(hostName), roles, facts: NO_FACTS, release: name };
+    });
+    const deployment: Deployment = {
+      ...{ inventory, layout: layOut(inventory.root), targets, source, revision, isRollback: false },
+    };
+    const runner = createRunner(options, deployment, lock);
+    let phase: string | undefined;
+    try {
+      for (const next of deployPhases) {
+        options.signal.throwIfAborted();
+        phase = next.name;
+        await runner.run(next);
+      }
+    } catch (error) {
+      await answerFailure(options, deployment, lock, phase, error);
+      throw error;
+    } finally {
+      deployment.archive?.remove();
+    }
+    return { release: name, revision, hosts: inventory.hosts.map((host) => host.name) };
+  });
+}
+
+/** Back to the release from before, host by host, or to the named one. Throws DeployFailure. */
+export async function rollBack(options: DeployOptions & { to?: string }): Promise<Outcome> {
+  const { inventory } = options;
+  const layout = layOut(inventory.root);
+  return onHosts(options, 'rollback', async ({ connections, lock }) => {
+    const targets = await Promise.all(
+      inventory.hosts.map(async ({ name, roles }): Promise<Target> => {
+        const host = connections.open(name);
+        const facts = await readHostFacts(host, layout);
+        const choice = chooseRollback(facts, options.to);
+        if (!choice.ok) throw new DeployFailure(`${name}: ${choice.reason}`);
+        return { host, roles, facts, release: choice.release };
+      }),
+    );
+    const [{ release = '', facts } = { facts: NO_FACTS }] = targets;
+    const revision = facts.releases.find(({ name }) => name === release)?.revision ?? '';
+    const deployment: Deployment = {
+      ...{ inventory, layout, targets, source: '', revision, isRollback: true },
+    };
+    await runRollback(options, deployment, lock);
+    return { release, revision, hosts: inventory.hosts.map((host) => host.name) };
+  });
+}
+
+async function onHosts<T>(
+  { inventory }: DeployOptions,
+  purpose: string,
+  action: (context: { connections: Connections; lock: DeployLock }) => Promise<T>,
+): Promise<T> {
+  const connections = openConnections(inventory);
+  try {
+    const hosts = inventory.hosts.map(({ name }) => connections.open(name));
+    const lock = await lockHosts(hosts, layOut(inventory.root), purpose);
+    try {
+      return await action({ connections, lock });
+    } finally {
+      await lock.release();
+    }
+  } finally {
+    await connections.close();
+  }
+}
+
+/** Goes back where the release may be seen already, and is not known to be well. */
+async function answerFailure(
+  options: DeployOptions,
+  deployment: Deployment,
+  lock: DeployLock,
+  phase: string | undefined,
+  error: unknown,
+): Promise<void> {
+  const names = deployPhases.map(({ name }) => name);
+  const failed = names.indexOf(phase ?? '');
+  if (failed < names.indexOf(FIRST_VISIBLE_PHASE) || failed >= names.indexOf(FIRST_PHASE_AFTER)) return;
+  options.write(`  ${phase} failed: ${error instanceof Error ? error.message : String(error)}`);
+  const targets = deployment.targets.flatMap((target): Target[] => {
+    const { facts } = target;
+    const isWell = facts.releases.some(({ name, isVerified }) => name === facts.current && isVerified);
+    const choice = chooseRollback(facts, isWell ? facts.current : undefined);
+    return choice.ok ? [{ ...target, release: choice.release }] : [];
+  });
+  if (targets.length === 0) {
+    options.write('  there is no earlier release to go back to');
+    return;
+  }
+  options.write('  going back to the release from before');
+  const signal = new AbortController().signal; // an interrupt has brought us here: this is to be finished
+  await runRollback({ ...options, signal }, { ...deployment, targets, isRollback: true }, lock);
+}
+
+async function runRollback(options: DeployOptions, deployment: Deployment, lock: DeployLock): Promise<void> {
+  const runner = createRunner(options, deployment, lock);
+  for (const phase of rollbackPhases) {
+    options.signal.throwIfAborted();
+    await runner.run(phase);
+  }
+  await runner.hook('after-rollback');
+}
+
+function createRunner({ inventoryFile, write }: DeployOptions, deployment: Deployment, lock: DeployLock) {
+  const { inventory, targets, revision } = deployment;
+  const hook = createHooks(join(dirname(inventoryFile), 'hooks'), {
+    release: targets[0]?.release ?? '',
+    revision,
+    hosts: targets.map(({ host }) => host.name),
+  });
+  return { hook, run: (phase: Phase) => runPhase(phase, { deployment, inventory, hook, lock, write }) };
+}
+
+interface PhaseRun {
+  deployment: Deployment;
+  inventory: Inventory;
+  hook: RunHook;
+  lock: DeployLock;
+  write: (line: string) => void;
+}
+
+async function runPhase(phase: Phase, { deployment, inventory, hook, lock, write }: PhaseRun): Promise<void> {
+  lock.check();
+  await hook(`before-${phase.name}`);
+  const { local, remote } = phase;
+  if (local) await reportOn(phase.name, 'here', () => local(deployment), write);
+  if (remote) {
+    await inParallel(deployment.targets, phase.atOnce(inventory), (target) =>
+      reportOn(phase.name, target.host.name, () => remote(target, deployment), write),
+    );
+  }
+  await hook(`after-${phase.name}`);
+}
+
+/** One line of a phase on a host. */
+async function reportOn(
+  phase: string,
+  where: string,
+  action: () => Promise<string | undefined>,
+  write: (line: string) => void,
+): Promise<void> {
+  const startedAt = performance.now();
+  const line = (mark: '✓' | '✗', text: string) =>
+    write(formatLine(mark, phase, where, text, performance.now() - startedAt));
+  try {
+    const text = await action();
+    if (text !== undefined) line('✓', text);
+  } catch (error) {
+    line('✗', '');
+    throw error;
+  }
+}

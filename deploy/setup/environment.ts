@@ -1,0 +1,48 @@
+/** The settings and secrets of a host: those beside the inventory, and what is the host's own. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { parse as parseToml } from 'smol-toml';
+import type { InventoryHost } from '../inventory.ts';
+import { completeEnvironmentFile } from '../local/environment-file.ts';
+import { DeployFailure } from '../remote/failure.ts';
+
+export interface InstallationFiles {
+  /** postern.toml; undefined where there is none beside the inventory: then the host's stays */
+  settings?: string;
+  /** postern.env, with all secrets */
+  environment: string;
+}
+
+/** Makes postern.env beside the inventory, or the secrets that it lacks. Throws DeployFailure. */
+export function readInstallationFiles(directory: string): InstallationFiles {
+  const environmentFile = join(directory, 'postern.env');
+  if (existsSync(environmentFile) && (statSync(environmentFile).mode & 0o077) !== 0)
+    throw new DeployFailure(`${environmentFile} can be read by others: chmod 600 it`);
+  completeEnvironmentFile(environmentFile, {});
+  const settingsFile = join(directory, 'postern.toml');
+  return {
+    environment: readFileSync(environmentFile, 'utf8'),
+    ...(existsSync(settingsFile) ? { settings: readFileSync(settingsFile, 'utf8') } : {}),
+  };
+}
+
+/** With what makes the host itself, where the file leaves it open. It is production, unless something else is said. */
+export function environmentOf(
+  { name, hostname }: InventoryHost,
+  { settings = '', environment }: InstallationFiles,
+): string {
+  const known = parseEnv(environment);
+  const own: Record<string, string | undefined> = {
+    POSTERN_ENV: 'environment' in parseToml(settings) ? undefined : 'production',
+    POSTERN_INSTANCE_ID: name
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]/g, '-')
+      .slice(0, 40),
+    POSTERN_HOSTNAME: hostname,
+  };
+  const lines = Object.entries(own).flatMap(([key, value]) =>
+    value === undefined || key in known ? [] : [`${key}=${value}`],
+  );
+  return [environment.trimEnd(), ...lines, ''].join('\n');
+}

@@ -1,0 +1,84 @@
+/** `postern deploy setup`: makes the hosts of an inventory ready for a first release, or prints what it would do. */
+import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
+import { type Layout, layOut } from '../commands/layout.ts';
+import { script } from '../commands/shell.ts';
+import type { DeployOptions } from '../deployment.ts';
+import { inParallel } from '../in-parallel.ts';
+import { openConnections } from '../remote/ssh.ts';
+import { formatLine } from '../report.ts';
+import { readInstallationFiles } from './environment.ts';
+import { firewall } from './firewall.ts';
+import { readSetupSettings } from './settings.ts';
+import { listSetupSteps, type SetupStep, writeSystemFile } from './steps.ts';
+
+export interface SetupOptions extends DeployOptions {
+  /** Whether the firewall's rules are loaded, and not only shown */
+  appliesFirewall: boolean;
+}
+
+/** Each step on each host, a line each. Throws DeployFailure. */
+export async function setUp(options: SetupOptions): Promise<void> {
+  const { inventory, write } = options;
+  const plans = planSetup(options);
+  const connections = openConnections(inventory);
+  try {
+    await inParallel(plans, inventory.hostsAtOnce, async ({ host, steps }) => {
+      for (const step of steps) {
+        options.signal.throwIfAborted();
+        const startedAt = performance.now();
+        const input = step.secret === undefined ? undefined : Readable.from([step.secret]);
+        const said = (await connections.open(host).run(step.script, input)).trim();
+        write(formatLine('✓', step.name, host, said.split('\n').join(' '), performance.now() - startedAt));
+      }
+    });
+    if (!inventory.system)
+      write('  the system itself (packages, users, kernel, boot) is left alone: system = false');
+  } finally {
+    await connections.close();
+  }
+}
+
+/** What setUp would run, without what is secret. */
+export function printSetup(options: SetupOptions): string {
+  return planSetup(options)
+    .flatMap(({ host, steps }) =>
+      steps.map(({ name, script: text, secret }) =>
+        [`# ${host}: ${name}${secret === undefined ? '' : ' (its stdin is not shown)'}`, text, ''].join('\n'),
+      ),
+    )
+    .join('\n');
+}
+
+function planSetup(options: SetupOptions): { host: string; steps: SetupStep[] }[] {
+  const { inventory, inventoryFile } = options;
+  const layout = layOut(inventory.root);
+  const files = readInstallationFiles(dirname(inventoryFile));
+  const rules = firewall(readSetupSettings(files), inventory.trustedNetworks);
+  return inventory.hosts.map((host) => ({
+    host: host.name,
+    steps: [
+      ...listSetupSteps(inventory, host, layout, files),
+      options.appliesFirewall ? applyFirewall(layout, rules) : showFirewall(layout, rules),
+    ],
+  }));
+}
+
+/** They stay in shared/, for whoever looks after the firewall. */
+function showFirewall({ shared }: Layout, { content }: { content: string }): SetupStep {
+  const file = { path: `${shared}/firewall.nft`, content };
+  return {
+    name: 'firewall',
+    script: script({}, `${writeSystemFile(file)}\necho 'rules to look at: ${file.path}'`),
+  };
+}
+
+function applyFirewall(_layout: Layout, rules: { path: string; content: string }): SetupStep {
+  const body = `${writeSystemFile(rules)}
+nft -f ${rules.path}
+if [ -f /etc/nftables.conf ] && ! grep -qF '${rules.path}' /etc/nftables.conf; then
+  printf 'include "%s"\\n' '${rules.path}' >>/etc/nftables.conf
+fi
+echo loaded`;
+  return { name: 'firewall', script: script({}, body) };
+}
