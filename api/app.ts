@@ -13,6 +13,7 @@ import type { Settings } from '../config/schema.ts';
 import type { Logger } from '../lib/log.ts';
 import { REQUEST_ID_HEADER } from '../lib/rpc/request-id.ts';
 import { requireServiceToken, rpcServerOptions } from '../lib/rpc/server.ts';
+import { noTracer, type Tracer } from '../lib/tracing/tracer.ts';
 import type { Store } from './database.ts';
 import { limitBytesInFlight, RETRY_AFTER_SECONDS } from './plugins/admission.ts';
 import { answerError, answerNotFound } from './plugins/errors.ts';
@@ -72,6 +73,7 @@ export interface AppOptions extends Store {
   settings: Settings;
   log: Logger;
   limiter: RateLimiter;
+  tracer?: Tracer;
 }
 
 /** What routes and RPC handlers are made from. */
@@ -81,6 +83,7 @@ export interface Context {
   metrics: ApiMetrics;
   limiter: RateLimiter;
   templates: TemplateRenderer;
+  tracer: Tracer;
 }
 
 export async function createApp({
@@ -90,6 +93,7 @@ export async function createApp({
   boss,
   invalidator,
   limiter,
+  tracer = noTracer,
 }: AppOptions): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = log;
   const app: FastifyInstance = Fastify({
@@ -119,7 +123,7 @@ export async function createApp({
   const metrics = addMonitoring(app, { database: () => pool.query('select 1') });
   const templates = createTemplateRenderer();
   app.addHook('onClose', () => templates.close());
-  const context = { store: { pool, boss, invalidator }, settings, metrics, limiter, templates };
+  const context = { store: { pool, boss, invalidator }, settings, metrics, limiter, templates, tracer };
   await addSecurityHeaders(app);
   await addOpenApi(app);
   await app.register(publicRoutes(context), { prefix: '/api/v1' });

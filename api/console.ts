@@ -12,6 +12,7 @@ import { createLogger } from '../lib/log.ts';
 import { normalizeDomain } from '../lib/mail/address.ts';
 import { createInvalidator } from '../lib/rpc/invalidation.ts';
 import { createPool, inTransaction, type Store, type Transaction } from './database.ts';
+import { describeSchedule } from './jobs/describe-schedule.ts';
 import { createProducer } from './jobs/producer.ts';
 import {
   createDomainToken,
@@ -26,6 +27,7 @@ import { generateDkimKeyPair } from './models/dkim-key-pair.ts';
 import { createDomain, type Domain, findDomainByName } from './models/domain.ts';
 import { verifyDomain } from './models/domain-lifecycle.ts';
 import { createOrganization } from './models/organization.ts';
+import { listRuns } from './models/scheduled-run.ts';
 import { resealColumn } from './models/sealed.ts';
 import { sealedColumns } from './models/sealed-columns.ts';
 
@@ -169,6 +171,11 @@ add(
     for (const column of sealedColumns) columns.push(await resealColumn(store, column, settings.secrets.key));
     return { columns };
   },
+);
+
+add(
+  program.command('list-schedule').description('the periodic jobs, and what became of them last'),
+  async ({ store }) => ({ jobs: describeSchedule(await listRuns(store.pool), new Date()) }),
 );
 
 await program.parseAsync();

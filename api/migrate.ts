@@ -18,13 +18,16 @@ const FILE_NAME = /^\d{4}_[a-z0-9_]+\.sql$/;
 /** Any number; the same for all who migrate. */
 const LOCK_ID = 4_711_001;
 
-/** @returns the names of the migrations that were applied now */
-export async function migrate(databaseUrl: string): Promise<string[]> {
+/**
+ * @param only no others: the schema that a backup was made of
+ * @returns the names of the migrations that were applied now
+ */
+export async function migrate(databaseUrl: string, only?: ReadonlySet<string>): Promise<string[]> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
     await client.query('select pg_advisory_lock($1)', [LOCK_ID]);
-    const applied = await applyMigrations(client);
+    const applied = await applyMigrations(client, only);
     await installBoss(databaseUrl);
     return applied;
   } finally {
@@ -32,7 +35,7 @@ export async function migrate(databaseUrl: string): Promise<string[]> {
   }
 }
 
-async function applyMigrations(client: pg.Client): Promise<string[]> {
+async function applyMigrations(client: pg.Client, only?: ReadonlySet<string>): Promise<string[]> {
   await client.query(`
     create table if not exists schema_migrations (
       name       text        primary key,
@@ -40,12 +43,13 @@ async function applyMigrations(client: pg.Client): Promise<string[]> {
     )`);
   const { rows } = await client.query<{ name: string }>('select name from schema_migrations');
   const done = new Set(rows.map((row) => row.name));
-  const pending = (await listMigrations()).filter((name) => !done.has(name));
+  const pending = (await listMigrations()).filter((name) => !done.has(name) && (only?.has(name) ?? true));
   for (const name of pending) await applyMigration(client, name);
   return pending;
 }
 
-async function listMigrations(): Promise<string[]> {
+/** In the order in which they are applied. */
+export async function listMigrations(): Promise<string[]> {
   const names = (await readdir(DIRECTORY)).filter((name) => name.endsWith('.sql')).sort();
   const misnamed = names.find((name) => !FILE_NAME.test(name));
   if (misnamed) throw new Error(`migrations/${misnamed}: the name must be like 0001_name.sql`);

@@ -13,6 +13,7 @@ import { loadSettings } from '../config/load.ts';
 import { createLogger } from '../lib/log.ts';
 import { createInvalidator } from '../lib/rpc/invalidation.ts';
 import { handleShutdown } from '../lib/shutdown.ts';
+import { openTracer } from '../lib/tracing/tracer.ts';
 import { createApp } from './app.ts';
 import { createPool } from './database.ts';
 import { createProducer } from './jobs/producer.ts';
@@ -32,7 +33,9 @@ shutdown.add('jobs', () => boss.stop({ graceful: false }));
 const limiter = createRateLimiter({ redisUrl: settings.redis.url, log });
 shutdown.add('limiter', () => limiter.close());
 
-const app = await createApp({ settings, log, pool, boss, invalidator, limiter });
+const tracer = await openTracer('api', settings, log);
+shutdown.add('tracer', () => tracer.close());
+const app = await createApp({ settings, log, pool, boss, invalidator, limiter, tracer });
 shutdown.add('http', () => app.close());
 await app.listen({ host: settings.api.host, port: settings.api.port });
 log.info({ host: settings.api.host, port: settings.api.port }, 'api.started');

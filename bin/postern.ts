@@ -1,7 +1,7 @@
 /**
  * bin/postern: the command line. One file a noun in commands/. It talks HTTP to the api, with the tokens a customer has,
- * to the control port of the mta, with the service token, and to the health ports; it changes no file. The doctor alone
- * opens the databases, to see that they answer.
+ * to the control port of the mta, with the service token, and to the health ports; it changes no file. The doctor
+ * and the backups alone open the databases.
  *
  * Trusts nothing it prints: what comes from messages is cleaned of control characters (LG-1).
  * Settings: those of the installation named by --directory, for the addresses of its processes.
@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { projectRoot } from '../deploy/local/installation.ts';
 import { addAuditCommand } from './commands/audit.ts';
+import { addBackupCommands } from './commands/backup.ts';
 import { addBounceCommands } from './commands/bounce.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDeployCommands } from './commands/deploy.ts';
@@ -24,6 +25,7 @@ import { addPacingCommands } from './commands/pacing.ts';
 import { addPoolCommands } from './commands/pool.ts';
 import { addQueueCommands } from './commands/queue.ts';
 import { addReportCommands } from './commands/report.ts';
+import { addScheduleCommand } from './commands/schedule.ts';
 import { addSecretsCommands } from './commands/secrets.ts';
 import { addSendCommand } from './commands/send.ts';
 import { addSpamCommands } from './commands/spam.ts';
@@ -59,6 +61,8 @@ Examples:
   $ bin/postern bounce explain --reply '550 5.1.1 User unknown'
   $ bin/postern token create --domain example.com
   $ bin/postern suppression add ann@example.com --domain example.com
+  $ bin/postern backup create
+  $ bin/postern schedule
   $ bin/postern config check
   $ bin/postern deploy
 
@@ -82,6 +86,8 @@ addPoolCommands(program);
 addIpsCommands(program);
 addPacingCommands(program);
 addSecretsCommands(program);
+addBackupCommands(program);
+addScheduleCommand(program);
 addQueueCommands(program);
 addDoctorCommand(program);
 addBounceCommands(program);

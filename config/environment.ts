@@ -17,4 +17,6 @@ export const environmentVariables: Readonly<Record<string, readonly [section: st
   POSTERN_INTAKE_PASSWORD: ['secrets', 'intakePassword'],
   POSTERN_STORAGE_ACCESS_KEY_ID: ['secrets', 'storageAccessKeyId'],
   POSTERN_STORAGE_SECRET_KEY: ['secrets', 'storageSecretKey'],
+  POSTERN_BACKUP_ACCESS_KEY_ID: ['secrets', 'backupAccessKeyId'],
+  POSTERN_BACKUP_SECRET_KEY: ['secrets', 'backupSecretKey'],
 };

@@ -8,10 +8,12 @@
 import Type, { type Static } from 'typebox';
 import { port, positive, section } from './fields.ts';
 import { abuse, api, limits, reports, storage, suppressions, webhooks, worker } from './sections/api.ts';
+import { backup } from './sections/backup.ts';
 import { spam, virus } from './sections/checks.ts';
 import { mta, pacing, pools, queue, tlsPolicy, tlsReports } from './sections/delivery.ts';
 import { gateway } from './sections/gateway.ts';
 import { inbound } from './sections/inbound.ts';
+import { schedule } from './sections/schedule.ts';
 
 export const settingsSchema = Type.Object(
   {
@@ -35,6 +37,22 @@ export const settingsSchema = Type.Object(
       level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], {
         default: 'info',
         description: 'Least severe level that is written',
+      }),
+    }),
+
+    tracing: section({
+      endpoint: Type.String({
+        pattern: '^$|^https?://',
+        default: '',
+        description:
+          'Where traces go by OTLP/HTTP (docs/tracing.md), as http://127.0.0.1:4318/v1/traces; empty: none are made',
+      }),
+      ratio: Type.Number({
+        minimum: 0,
+        maximum: 1,
+        default: 1,
+        description:
+          'Share of messages that are traced; a request whose traceparent says so is traced always',
       }),
     }),
 
@@ -66,6 +84,8 @@ export const settingsSchema = Type.Object(
       intakePassword: Type.String({ default: '', description: 'What the worker shows to the mta intake' }),
       storageAccessKeyId: Type.String({ default: '', description: 'With storage.endpoint' }),
       storageSecretKey: Type.String({ default: '', description: 'With storage.endpoint' }),
+      backupAccessKeyId: Type.String({ default: '', description: 'With backup.endpoint' }),
+      backupSecretKey: Type.String({ default: '', description: 'With backup.endpoint' }),
     }),
 
     api,
@@ -75,6 +95,10 @@ export const settingsSchema = Type.Object(
     webhooks,
 
     storage,
+
+    backup,
+
+    schedule,
 
     limits,
 

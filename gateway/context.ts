@@ -5,6 +5,7 @@ import type { MemoryBudget } from '../lib/memory-budget.ts';
 import type { RpcClient } from '../lib/rpc/client.ts';
 import type { Credential } from '../lib/rpc/contracts/credentials.ts';
 import type { Submission } from '../lib/rpc/contracts/submissions.ts';
+import type { Tracer } from '../lib/tracing/tracer.ts';
 import type { AuthenticationThrottle } from './authentication-throttle.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { SendingPauses } from './sending-pauses.ts';
@@ -20,6 +21,7 @@ export interface GatewayContext {
   authenticationDelayMs: number;
   throttle: AuthenticationThrottle;
   pauses: SendingPauses;
+  tracer: Tracer;
 }
 
 export interface SessionState {

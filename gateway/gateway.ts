@@ -9,6 +9,7 @@ import { type Certificate, readExpiry } from '../lib/certificate.ts';
 import type { Logger } from '../lib/log.ts';
 import { MemoryBudget } from '../lib/memory-budget.ts';
 import type { RpcClient } from '../lib/rpc/client.ts';
+import { noTracer, type Tracer } from '../lib/tracing/tracer.ts';
 import { Admission } from './admission.ts';
 import type { AuthenticationThrottle } from './authentication-throttle.ts';
 import type { GatewayContext } from './context.ts';
@@ -28,6 +29,7 @@ export interface GatewayOptions {
   certificate: Certificate;
   rpc: Pick<RpcClient, 'call'>;
   throttle: AuthenticationThrottle;
+  tracer?: Tracer;
   log: Logger;
   registry: Registry;
   /** How long a TLS handshake may take, however slowly it drips in (TL-8) */
@@ -85,14 +87,15 @@ interface Servers {
 }
 
 function createServers(options: GatewayOptions, metrics: GatewayMetrics, admission: Admission): Servers {
-  const { settings, rpc, throttle, log, handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS } = options;
+  const { settings, rpc, throttle, tracer = noTracer, log } = options;
+  const { handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS } = options;
   const { gateway, limits, hostname } = settings;
   const budget = new MemoryBudget(gateway.maxBufferedBytes);
   addGauges(options.registry, { sessions: () => admission.count, bufferedBytes: () => budget.usedBytes });
   const { maxMessageBytes, maxEnvelopeRecipients: maxRecipients } = limits;
   const { maxAuthenticationFailures, authenticationDelayMs } = gateway;
   const context: GatewayContext = {
-    ...{ rpc, throttle, log, metrics, budget, pauses: new SendingPauses() },
+    ...{ rpc, throttle, tracer, log, metrics, budget, pauses: new SendingPauses() },
     ...{ maxMessageBytes, maxAuthenticationFailures, authenticationDelayMs },
   };
   const connection = {

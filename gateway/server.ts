@@ -22,6 +22,7 @@ import { startMonitor } from '../lib/monitor.ts';
 import { checkApi } from '../lib/rpc/check-api.ts';
 import { createServiceClient } from '../lib/rpc/service-client.ts';
 import { handleShutdown } from '../lib/shutdown.ts';
+import { openTracer } from '../lib/tracing/tracer.ts';
 import { createAuthenticationThrottle } from './authentication-throttle.ts';
 import { createGateway } from './gateway.ts';
 
@@ -46,7 +47,9 @@ const readCertificate = () => loadCertificate({ ...settings.gateway, directory, 
 const certificate = await readCertificate();
 const throttle = createAuthenticationThrottle({ ...settings.gateway, redisUrl: settings.redis.url, log });
 shutdown.add('throttle', () => throttle.close());
-const gateway = createGateway({ settings, certificate, rpc, throttle, log, registry });
+const tracer = await openTracer('gateway', settings, log);
+shutdown.add('tracer', () => tracer.close());
+const gateway = createGateway({ settings, certificate, rpc, throttle, tracer, log, registry });
 shutdown.add('gateway', () => gateway.close());
 const stopWatching = watchCertificate({
   current: certificate,

@@ -4,6 +4,7 @@ import { normalizeAddress } from '../lib/mail/address.ts';
 import { removeFields } from '../lib/mail/header-block.ts';
 import { type Reply, withText } from '../lib/mail/reply.ts';
 import { createSubmission, type Submission } from '../lib/rpc/contracts/submissions.ts';
+import { trace } from '../lib/tracing/tracer.ts';
 import { type GatewayContext, stateOf, transactionIdOf } from './context.ts';
 import { judgeMessage } from './message-policy.ts';
 import { receiveMessage } from './receive-message.ts';
@@ -64,9 +65,22 @@ function createSubmissionBody(message: Buffer, tokenId: number, session: SMTPSer
   };
 }
 
-async function handOver(submission: Submission, { rpc, log, pauses }: GatewayContext): Promise<Reply> {
+/** A message's trace begins here. */
+function callApi(body: Submission, { rpc, tracer }: GatewayContext) {
+  const requestId = body.submissionId;
+  const attributes = { 'postern.request_id': requestId };
+  return trace(
+    tracer.begin('smtp submission', undefined, { kind: 'server', attributes }),
+    (traceparent) => rpc.call(createSubmission, { params: {}, body, requestId, traceparent }),
+    (result) =>
+      result.ok ? { 'postern.message_id': result.value.messageId } : { 'postern.refusal': result.reason },
+  );
+}
+
+async function handOver(submission: Submission, context: GatewayContext): Promise<Reply> {
   const { submissionId, tokenId, envelope, client } = submission;
-  const result = await rpc.call(createSubmission, { params: {}, body: submission, requestId: submissionId });
+  const { log, pauses } = context;
+  const result = await callApi(submission, context);
   const facts = { submissionId, tokenId, recipients: envelope.to.length, client: client.address };
   if (result.ok) {
     const { messageId } = result.value;

@@ -13,6 +13,8 @@ export interface InboundContext {
   metrics: InboundMetrics;
   admissions: Admissions;
   resolver: InboundResolver;
+  /** deriveKey(masterKey, 'return-path') */
+  returnPathKey: Buffer;
 }
 
 let context: InboundContext | undefined;

@@ -5,7 +5,6 @@ import type { RpcClient } from '../lib/rpc/client.ts';
 import { createBounceReport } from '../lib/rpc/contracts/bounce-reports.ts';
 import { createComplaint } from '../lib/rpc/contracts/complaints.ts';
 import { createDomainReport, type DomainReport } from '../lib/rpc/contracts/domain-reports.ts';
-import { deriveKey } from '../lib/secrets.ts';
 import { readBounce } from './bounce.ts';
 import { readComplaint } from './complaint.ts';
 import { describeFailure, type HandOver, type Received } from './received.ts';
@@ -15,7 +14,7 @@ import { readDomainReport } from './report.ts';
 export async function handOverReport(
   { content, sender, authentication, id }: Received,
   recipient: Recipient,
-  { masterKey, rpc, log }: { masterKey: string; rpc: Pick<RpcClient, 'call'>; log: Logger },
+  { returnPathKey, rpc, log }: { returnPathKey: Buffer; rpc: Pick<RpcClient, 'call'>; log: Logger },
 ): Promise<HandOver> {
   const returnPath = recipient.kind === 'return_path' ? recipient.returnPath : undefined;
   const envelope = { sender, returnPath };
@@ -25,12 +24,7 @@ export async function handOverReport(
     const result = await rpc.call(createBounceReport, { ...call, body: bounce });
     return result.ok ? { ok: true } : describeFailure(result);
   }
-  const complaint = await readComplaint(
-    content,
-    envelope,
-    authentication,
-    deriveKey(masterKey, 'return-path'),
-  );
+  const complaint = await readComplaint(content, envelope, authentication, returnPathKey);
   if (complaint) {
     const result = await rpc.call(createComplaint, { ...call, body: complaint });
     return result.ok ? { ok: true } : describeFailure(result);

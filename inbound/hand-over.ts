@@ -10,7 +10,7 @@ import type { Recipient } from './recipient.ts';
 
 export async function handOver(
   received: Received,
-  means: { hostname: string; masterKey: string; rpc: Pick<RpcClient, 'call'>; log: Logger },
+  means: { hostname: string; returnPathKey: Buffer; rpc: Pick<RpcClient, 'call'>; log: Logger },
 ): Promise<HandOver> {
   const to = received.recipients.flatMap(toMailbox);
   if (to.length > 0) return handOverMessage(received, to, means); // those of reports are in transactions of their own
@@ -24,7 +24,7 @@ export async function handOver(
 function handOverOne(
   received: Received,
   recipient: Recipient,
-  means: { masterKey: string; rpc: Pick<RpcClient, 'call'>; log: Logger },
+  means: { returnPathKey: Buffer; rpc: Pick<RpcClient, 'call'>; log: Logger },
 ): Promise<HandOver> {
   const purpose = recipient.kind === 'system' ? recipient.purpose : undefined;
   if (purpose === 'dmarc_report') return handOverDomainReport(received, 'dmarc', means);

@@ -41,6 +41,8 @@ export interface Transaction {
   results: Results;
   /** Nothing of the message is kept for plugins that would read it. */
   discard_data: boolean;
+  /** Deletes a file at its end, also one that it has not written. */
+  message_stream: { destroy(): void };
 }
 
 export interface HarakaConnection {

@@ -2,9 +2,8 @@
 import type { Settings } from '../config/schema.ts';
 import { normalizeAddress } from '../lib/mail/address.ts';
 import { type ReturnPath, readReturnPath } from '../lib/return-path.ts';
-import type { RpcClient } from '../lib/rpc/client.ts';
 import { findInboundRecipient, type InboundRecipient } from '../lib/rpc/contracts/recipients.ts';
-import { deriveKey } from '../lib/secrets.ts';
+import type { InboundContext } from './context.ts';
 import type { HarakaAddress } from './haraka.ts';
 
 export type Recipient = { address: string } & (
@@ -25,12 +24,11 @@ export function recipientAddress(
 /** `unavailable`: the api does not answer, and nothing is cached. */
 export async function findRecipient(
   address: string,
-  { mta, secrets }: Settings,
-  rpc: Pick<RpcClient, 'call'>,
+  { settings, rpc, returnPathKey }: Pick<InboundContext, 'settings' | 'rpc' | 'returnPathKey'>,
   requestId: string,
 ): Promise<Recipient | 'unknown' | 'unavailable'> {
-  const returnPath = readReturnPath(address, deriveKey(secrets.key, 'return-path'));
-  if (returnPath && address.endsWith(`@${mta.returnPathDomain}`))
+  const returnPath = readReturnPath(address, returnPathKey);
+  if (returnPath && address.endsWith(`@${settings.mta.returnPathDomain}`))
     return { address, kind: 'return_path', returnPath };
   const result = await rpc.call(findInboundRecipient, { params: { address }, requestId });
   if (result.ok) return { address, ...result.value };

@@ -1,6 +1,6 @@
 /**
- * DNS for the checks of a message, with the last answers in memory: mail of one sender comes in crowds. A failure is
- * not remembered.
+ * DNS for the checks of a message and the names of clients, with the last answers in memory: mail of one sender comes in
+ * crowds. "There is none" is an answer, remembered for a shorter time; a failure is not remembered.
  */
 import type { Resolver } from 'node:dns/promises';
 import { isIPv6 } from 'node:net';
@@ -19,6 +19,9 @@ const MAX_NAME_LENGTH = 253;
 const MAX_ANSWERS = 5_000;
 /** A key that is revoked is trusted no longer than this. */
 const FRESH_MS = 30_000;
+/** A record that is missing may be about to be published. */
+const ABSENT_FRESH_MS = 10_000;
+const ABSENT_CODES = new Set(['ENOTFOUND', 'ENODATA']);
 
 /** Outside production the sandbox answers, as it does for the mta. Empty: those of the system. */
 export function inboundNameservers({ environment, inbound, sandbox }: Settings): readonly string[] {
@@ -35,6 +38,8 @@ export interface InboundResolver {
 export function createResolver(nameservers: readonly string[]): InboundResolver {
   const resolver = createDnsResolver(nameservers);
   const answers = new LRUCache<string, Promise<never>>({ max: MAX_ANSWERS, ttl: FRESH_MS });
+  /** By address; empty: it has none */
+  const names = new LRUCache<string, string>({ max: MAX_ANSWERS, ttl: FRESH_MS });
   return {
     resolve(name, type) {
       const key = `${type} ${name.toLowerCase()}`;
@@ -42,10 +47,16 @@ export function createResolver(nameservers: readonly string[]): InboundResolver 
       if (known) return known;
       const asked = resolver.resolve(name, type) as Promise<never>;
       answers.set(key, asked);
-      asked.catch(() => answers.delete(key));
+      asked.catch(({ code }: { code?: string }) => {
+        if (answers.get(key) !== asked) return;
+        if (ABSENT_CODES.has(code ?? '')) answers.set(key, asked, { ttl: ABSENT_FRESH_MS });
+        else answers.delete(key);
+      });
       return asked;
     },
     async findClientName(address) {
+      const known = names.get(address);
+      if (known !== undefined) return known || undefined;
       const found = confirmName(resolver, address).catch(() => undefined); // it has none
       const late = new AbortController();
       const deadline = sleep(NAME_TIMEOUT_MS, undefined, { signal: late.signal, ref: false }).catch(
@@ -53,6 +64,7 @@ export function createResolver(nameservers: readonly string[]): InboundResolver 
       );
       const name = await Promise.race([found, deadline]);
       late.abort();
+      names.set(address, name ?? '', { ttl: name === undefined ? ABSENT_FRESH_MS : FRESH_MS });
       return name;
     },
   };

@@ -9,6 +9,7 @@ import { type Certificate, readExpiry } from '../lib/certificate.ts';
 import { watchCertificate } from '../lib/certificate-watch.ts';
 import { createLogger } from '../lib/log.ts';
 import { createServiceClient } from '../lib/rpc/service-client.ts';
+import { deriveKey } from '../lib/secrets.ts';
 import { handleShutdown } from '../lib/shutdown.ts';
 import { createAdmissions } from './admission.ts';
 import { loadInboundCertificate } from './certificate.ts';
@@ -34,7 +35,8 @@ const nameservers = inboundNameservers(settings);
 if (nameservers.length > 0) setServers(nameservers);
 const metrics = createInboundMetrics(registry);
 const resolver = createResolver(nameservers);
-setContext({ settings, log, rpc, metrics, admissions: createAdmissions(), resolver });
+const returnPathKey = deriveKey(settings.secrets.key, 'return-path');
+setContext({ settings, log, rpc, metrics, admissions: createAdmissions(), resolver, returnPathKey });
 
 const { sessions, budget } = applyConnectionRules(settings);
 addInboundGauges(registry, { sessions: () => sessions.count, bufferedBytes: () => budget.usedBytes });

@@ -24,6 +24,8 @@ export interface MessageIdentity {
   listsReadAt?: number;
   /** It leaves over TLS with a certificate that holds, or not at all (plugins/tls-policy). */
   requiresTls?: boolean;
+  /** W3C's, of the span that comes before; undefined: it is not traced. */
+  traceparent?: string;
   /** Undefined: it is not to be checked for spam. */
   spamThresholds?: SpamThresholds;
 }

@@ -139,6 +139,8 @@ export interface Plugin {
     name: 'sender:connect',
     hook: (delivery: Delivery, options: { host?: string; localAddress?: string }) => Promise<void>,
   ): void;
+  /** Behind the commit of the ending */
+  addHook(name: 'sender:delivered', hook: (delivery: Delivery) => Promise<void>): void;
   addHook(
     name: 'sender:responseError',
     hook: (delivery: Delivery, connection: Connection | false, error: DeliveryError) => Promise<void>,

@@ -11,6 +11,7 @@ const ENDLESS_DEFER_TIMES = Array.from({ length: 10_000 }, () => 60_000);
 /** Our plugins, by file, with the ZoneMTA processes each runs in. The order is the order of their hooks. */
 export const plugins = {
   intake: ['receiver'],
+  tracing: ['receiver', 'sender'],
   virus: ['receiver'],
   spam: ['receiver'],
   'return-path': ['sender'],
@@ -106,8 +107,9 @@ export function createZoneMtaConfig(settings: Settings) {
   };
 }
 
-/** What checks messages, where there is nothing to check them with. */
-function isSwitchedOff(name: string, { spam, virus }: Settings): boolean {
+/** What checks or traces messages, where there is nothing to do it with. */
+function isSwitchedOff(name: string, { spam, virus, tracing }: Settings): boolean {
+  if (name === 'tracing') return tracing.endpoint === '';
   return (name === 'spam' && spam.engine === 'none') || (name === 'virus' && virus.engine === 'none');
 }
 

@@ -15,6 +15,7 @@ import { guard, HookRefusal, pluginContext } from '../lib/plugin.ts';
 import { isSameSecret } from '../lib/secrets.ts';
 import { prepareIntake } from '../lib/smtp-intake.ts';
 import { parseThresholds } from '../lib/spam/score.ts';
+import { readTraceparent } from '../lib/tracing/tracer.ts';
 
 export const title = 'intake';
 
@@ -31,6 +32,7 @@ const FIELDS = [
   'unsubscribe',
   'spam-thresholds',
   'tls',
+  'traceparent',
 ];
 /** RFC 5321 6.3: at least 100. */
 const MAX_HOPS = 100;
@@ -85,6 +87,7 @@ export function takeIdentity(headers: Headers): MessageIdentity | undefined {
   const listsReadAt = readInteger(headers.getFirst('x-postern-lists-read-at'));
   const hasUnsubscribeLink = headers.getFirst('x-postern-unsubscribe').trim() === 'yes';
   const spamThresholds = parseThresholds(headers.getFirst('x-postern-spam-thresholds'));
+  const traceparent = readTraceparent(headers.getFirst('x-postern-traceparent').trim());
   const requiresTls = headers.getFirst('x-postern-tls').trim() === 'required';
   for (const name of FIELDS) headers.remove(`x-postern-${name}`);
   if (messageId === undefined || organizationId === undefined || domain === undefined) return undefined;
@@ -99,6 +102,7 @@ export function takeIdentity(headers: Headers): MessageIdentity | undefined {
     ...(hasUnsubscribeLink && { hasUnsubscribeLink }),
     ...(spamThresholds && { spamThresholds }),
     ...(requiresTls && { requiresTls }),
+    ...(traceparent && { traceparent }),
   };
 }
 

@@ -19,12 +19,13 @@ export async function findRecipient(
   db: Queryable,
   address: string,
   settings: Pick<Settings, 'mta' | 'hostname' | 'inbound'>,
+  listRoutes = (hostname: string) => listRoutesOfHost(db, hostname),
 ): Promise<FoundRecipient | undefined> {
   const at = address.lastIndexOf('@');
   const [localPart, hostname] = [address.slice(0, at), address.slice(at + 1)];
   const own = ownPurposeOf({ localPart, hostname }, settings);
   if (own) return { kind: 'system', purpose: own };
-  const route = matchRoute(await listRoutesOfHost(db, hostname), localPart);
+  const route = matchRoute(await listRoutes(hostname), localPart);
   if (route?.kind === 'exact') return { kind: 'route', route };
   const common = commonPurposeOf(localPart);
   if (common && (await isReceivingHost(db, hostname))) return { kind: 'system', purpose: common };

@@ -1,5 +1,5 @@
 /**
- * Tells the sender of a message that the endpoint of its route did not take it: by a mail with the null reverse-path, and
+ * Tells the sender of a message that the target of its route did not take it: by a mail with the null reverse-path, and
  * only where the sender's domain was proved by SPF or DKIM, for else it goes to somebody who has sent nothing (AD-6, AD-7).
  * The job is committed with the end of the last attempt; when it runs twice, the mail's submission id keeps it one.
  */
@@ -16,6 +16,7 @@ import {
   findInboundForEndpoint,
   type InboundMessage,
 } from '../models/inbound-message.ts';
+import type { InboundRoute } from '../models/inbound-route.ts';
 import { acceptMessage, type NewMessage } from '../models/message.ts';
 
 export interface BounceContext {
@@ -45,8 +46,10 @@ export function isSenderProved(envelopeFrom: string, { spf, dkim }: InboundAuthe
   return dkim.some((one) => one.result === 'pass' && one.domain?.toLowerCase() === domain);
 }
 
+type Failed = InboundMessage & Pick<InboundRoute, 'target'>;
+
 /** @returns why nobody was told */
-async function bounce(store: Store, hostname: string, message: InboundMessage): Promise<string | undefined> {
+async function bounce(store: Store, hostname: string, message: Failed): Promise<string | undefined> {
   const to = normalizeAddress(message.envelopeFrom);
   if (to === undefined) return 'it has no sender to tell';
   if (!isSenderProved(to, message.authentication)) return 'its sender is not proved';
@@ -59,8 +62,14 @@ async function bounce(store: Store, hostname: string, message: InboundMessage): 
   return undefined;
 }
 
+const refusers = {
+  http: 'The application that reads mail for this address did not accept it',
+  smtp: 'The server that mail for this address is passed on to did not accept it',
+  store: 'It could not be delivered',
+} as const;
+
 async function compose(
-  message: InboundMessage,
+  message: Failed,
   {
     to,
     hostname,
@@ -84,7 +93,7 @@ async function compose(
           lastAttemptAt: now,
         },
         // What the endpoint answered is its owner's business.
-        response: 'The application that reads mail for this address did not accept it',
+        response: refusers[message.target],
       },
     ],
     header: content?.subarray(0, content.length - splitMessage(content).rest.length),

@@ -27,14 +27,27 @@ export type HandOverOutcome =
   | 'played'
   | 'nothing_to_do';
 
+export interface HandOverJob {
+  messageId: number;
+  /** Of the request that the message came with, where it is traced. */
+  traceparent?: string | undefined;
+}
+
 export interface HandOverContext {
   store: Store;
   intake: Intake;
   settings: Pick<Settings, 'queue' | 'spam'>;
 }
 
-/** @throws while the mta does not take it, which makes pg-boss try again */
-export async function handOver(context: HandOverContext, messageId: number): Promise<HandOverOutcome> {
+/**
+ * @param traceparent of the span that it belongs to
+ * @throws while the mta does not take it, which makes pg-boss try again
+ */
+export async function handOver(
+  context: HandOverContext,
+  messageId: number,
+  traceparent?: string,
+): Promise<HandOverOutcome> {
   const consignment = await findConsignment(context.store.pool, messageId);
   if (!consignment) return 'nothing_to_do';
   const listsReadAt = Date.now();
@@ -45,7 +58,7 @@ export async function handOver(context: HandOverContext, messageId: number): Pro
     return 'played';
   }
   const spamThresholds = chooseThresholds(context.settings.spam, sendable);
-  const result = await context.intake.handOver({ ...sendable, listsReadAt, spamThresholds });
+  const result = await context.intake.handOver({ ...sendable, listsReadAt, spamThresholds, traceparent });
   return conclude(context, { ...sendable, spamThresholds }, result);
 }
 

@@ -1,5 +1,6 @@
 /** The queues of pg-boss and their retry schedules. Installed by api/migrate.ts, used by server and worker. */
 import type { PgBoss, Queue } from 'pg-boss';
+import { schedule } from './schedule.ts';
 
 export const HAND_OVER = 'hand-over';
 export const INVALIDATE = 'invalidate';
@@ -8,12 +9,7 @@ export const BOUNCE_INBOUND = 'bounce-inbound';
 export const CANCEL_LATE = 'cancel-late';
 export const PLAY_SANDBOX = 'play-sandbox';
 export const IMPORT_SUPPRESSIONS = 'import-suppressions';
-export const TIDY_STORAGE = 'tidy-storage';
 export const LEARN_SPAM = 'learn-spam';
-export const CHECK_ADDRESSES = 'check-addresses';
-export const PURGE_MESSAGES = 'purge-messages';
-export const GUARD_ABUSE = 'guard-abuse';
-export const SEND_TLS_REPORTS = 'send-tls-reports';
 export const TELL_ORGANIZATION = 'tell-organization';
 
 const YEAR_SECONDS = 365 * 86_400;
@@ -39,7 +35,6 @@ const scheduled: Omit<Queue, 'name'> = {
   retryLimit: 0,
   retentionSeconds: 3_600,
   deleteAfterSeconds: 3_600,
-  expireInSeconds: 900,
   heartbeatSeconds: 10,
   notify: true,
 };
@@ -55,20 +50,12 @@ const queues: Record<string, Omit<Queue, 'name'>> = {
   [IMPORT_SUPPRESSIONS]: persistent,
   // About an hour: what rspamd cannot learn it will not learn tomorrow.
   [LEARN_SPAM]: { ...persistent, retryLimit: 60 },
-  [TIDY_STORAGE]: scheduled,
-  [PURGE_MESSAGES]: scheduled,
-  [CHECK_ADDRESSES]: scheduled,
-  [GUARD_ABUSE]: scheduled,
-  [SEND_TLS_REPORTS]: scheduled,
-};
-
-/** When they come (cron, UTC) */
-const schedules: Record<string, string> = {
-  [TIDY_STORAGE]: '* * * * *',
-  [PURGE_MESSAGES]: '17 * * * *',
-  [CHECK_ADDRESSES]: '41 * * * *',
-  [GUARD_ABUSE]: '* * * * *',
-  [SEND_TLS_REPORTS]: '41 * * * *',
+  ...Object.fromEntries(
+    Object.entries(schedule).map(([name, { longestSeconds }]) => [
+      name,
+      { ...scheduled, expireInSeconds: longestSeconds },
+    ]),
+  ),
 };
 
 /** Creates what is missing and brings the options of the rest up to date. */
@@ -78,5 +65,5 @@ export async function installQueues(boss: PgBoss): Promise<void> {
     const { partition: _partition, policy: _policy, ...changeable } = options;
     await boss.updateQueue(name, changeable);
   }
-  for (const [name, cron] of Object.entries(schedules)) await boss.schedule(name, cron);
+  for (const [name, { cron }] of Object.entries(schedule)) await boss.schedule(name, cron);
 }

@@ -4,6 +4,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
 import { createInvalidator } from '../../lib/rpc/invalidation.ts';
+import { openTracer, type Tracer, trace } from '../../lib/tracing/tracer.ts';
 import { createPool, inTransaction, type Store } from '../database.ts';
 import { createIntake, type Intake } from '../mail/intake.ts';
 import { createMtaControl, type MtaControl } from '../mail/mta-control.ts';
@@ -16,7 +17,7 @@ import { startDispatcher } from '../webhooks/dispatcher.ts';
 import { createWebhookMetrics } from '../webhooks/metrics.ts';
 import { bounceInbound } from './bounce-inbound.ts';
 import { cancelLate } from './cancel-late.ts';
-import { handOver } from './hand-over.ts';
+import { type HandOverJob, handOver } from './hand-over.ts';
 import { type InvalidateJob, invalidate } from './invalidate.ts';
 import { type LearnSpamJob, learnSpam } from './learn-spam.ts';
 import {
@@ -30,11 +31,11 @@ import {
   TELL_ORGANIZATION,
   TELL_OWNER,
 } from './queues.ts';
+import { createScheduleMetrics } from './schedule-metrics.ts';
 import { workScheduled } from './scheduled.ts';
 import { startReports } from './send-reports.ts';
 import { type OrganizationNotice, tellOrganization } from './tell-organization.ts';
 import { tellOwner } from './tell-owner.ts';
-import { startUpkeep } from './upkeep.ts';
 
 const FINISH_TIMEOUT_MS = 8_000;
 const BOSS_CONNECTIONS = 4;
@@ -65,22 +66,23 @@ export async function startWorker(settings: Settings, log: Logger): Promise<Work
   };
   const intake = createIntake(settings);
   await store.boss.start({ attempts: 5 });
-  await work(store, { intake, mta: createMtaControl(settings) }, settings, registry, log);
-  const upkeep = startUpkeep(store, settings, log);
+  const tracer = await openTracer('worker', settings, log);
+  await work(store, { intake, mta: createMtaControl(settings), tracer }, settings, registry, log);
   const reports = startReports({ store, settings, log });
   const metrics = createWebhookMetrics(store.pool, registry);
+  createScheduleMetrics(store.pool, registry);
   const dispatcher = startDispatcher({ store, settings, log, metrics });
   return {
     store,
     registry,
     async close() {
-      upkeep.stop();
       await Promise.all([
         store.boss.stop({ graceful: true, timeout: FINISH_TIMEOUT_MS }),
         dispatcher.close(),
         reports.stop(),
       ]);
       intake.close();
+      await tracer.close();
       await store.invalidator.close();
       await store.pool.end();
     },
@@ -108,7 +110,7 @@ function createBoss({ database }: Settings, log: Logger): PgBoss {
 
 async function work(
   store: Store,
-  { intake, mta }: { intake: Intake; mta: MtaControl },
+  { intake, mta, tracer }: { intake: Intake; mta: MtaControl; tracer: Tracer },
   settings: Settings,
   registry: Registry,
   log: Logger,
@@ -117,10 +119,16 @@ async function work(
   const metrics = createMetrics(store, registry);
   const options = { ...polling, batchSize: Math.max(1, Math.ceil(worker.concurrency / LOOPS)) };
 
-  await store.boss.work(HAND_OVER, options, (jobs: Job<{ messageId: number }>[]) =>
-    settle(jobs, async ({ messageId }) => {
+  await store.boss.work(HAND_OVER, options, (jobs: Job<HandOverJob>[]) =>
+    settle(jobs, async ({ messageId, traceparent }) => {
       const stop = metrics.seconds.startTimer();
-      const outcome = await handOver({ store, intake, settings }, messageId).catch((error: Error) => {
+      const attributes = { 'postern.message_id': messageId };
+      const span = tracer.resume('worker.hand_over', traceparent, { kind: 'consumer', attributes });
+      const outcome = await trace(
+        span,
+        (here) => handOver({ store, intake, settings }, messageId, here),
+        (reached) => ({ 'postern.outcome': reached }),
+      ).catch((error: Error) => {
         metrics.total.inc({ outcome: 'deferred' });
         log.warn({ messageId, reason: error.message }, 'hand_over.deferred');
         throw error;

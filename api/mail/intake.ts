@@ -38,6 +38,8 @@ export type Addressed = Omit<Consignment, 'domainId' | 'isSandbox' | 'spamScores
   listsReadAt?: number;
   /** Undefined: it is not checked. */
   spamThresholds?: SpamThresholds | undefined;
+  /** Undefined: it is not traced. */
+  traceparent?: string | undefined;
 };
 
 export interface Intake {
@@ -105,6 +107,7 @@ function address({
   listsReadAt,
   spamThresholds,
   requiresTls,
+  traceparent,
 }: Addressed): Buffer {
   const head = [
     `X-Postern-Message: ${messageId}`,
@@ -116,6 +119,7 @@ function address({
     `X-Postern-Unsubscribe: ${hasUnsubscribeLink ? 'yes' : 'no'}`,
     ...(requiresTls ? ['X-Postern-Tls: required'] : []),
     `X-Postern-Lists-Read-At: ${listsReadAt ?? ''}`,
+    `X-Postern-Traceparent: ${traceparent ?? ''}`,
     `X-Postern-Spam-Thresholds: ${spamThresholds ? formatThresholds(spamThresholds) : ''}`,
     '',
   ];

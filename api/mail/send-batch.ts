@@ -11,6 +11,8 @@ export const MAX_BATCH_MESSAGES = 500;
 const NO_LIST = { errors: { messages: [`is not a list of 1 to ${MAX_BATCH_MESSAGES} messages`] } };
 const TOO_LARGE = { error: 'The messages exceed the maximum size of 30 MB together' };
 
+type BatchOptions = Omit<SendOptions, 'group' | 'templates'> & Required<Pick<SendOptions, 'templates'>>;
+
 /** Undefined: the body is no batch. */
 export function readBatch(body: unknown): unknown[] | undefined {
   if (typeof body !== 'object' || body === null || !('messages' in body)) return undefined;
@@ -31,7 +33,7 @@ export async function sendBatch(
   store: Store,
   credential: DomainCredential,
   requests: readonly unknown[],
-  { key, templates, ...options }: Required<Omit<SendOptions, 'group' | 'key'>> & Pick<SendOptions, 'key'>,
+  { key, templates, traceparent, ...options }: BatchOptions,
 ): Promise<{ outcome: Outcome; accepted: number }> {
   const filler = new TemplateFiller(store.pool, templates, credential);
   const prepared: Prepared[] = [];
@@ -44,7 +46,7 @@ export async function sendBatch(
   }
   let accepted = 0;
   const outcome = await answerOnce(store, key, async (tx) => {
-    const results = await acceptPrepared(tx, prepared);
+    const results = await acceptPrepared(tx, prepared, traceparent);
     accepted = results.filter((result) => 'id' in result).length;
     return { status: accepted > 0 ? 200 : 400, body: { results } };
   });
@@ -52,8 +54,12 @@ export async function sendBatch(
 }
 
 /** Each as /send would answer it, in the order of the requests. */
-async function acceptPrepared(tx: Transaction, prepared: readonly Prepared[]): Promise<object[]> {
-  const messages = prepared.flatMap((one) => (one.ok ? [one.message] : []));
+async function acceptPrepared(
+  tx: Transaction,
+  prepared: readonly Prepared[],
+  traceparent: string | undefined,
+): Promise<object[]> {
+  const messages = prepared.flatMap((one) => (one.ok ? [{ ...one.message, traceparent }] : []));
   const answers = (await acceptAll(tx, messages)).values();
   return prepared.map((one) => {
     const answer = one.ok ? answers.next().value : { status: one.refusal.code, body: one.refusal.body };

@@ -20,6 +20,8 @@ export interface SendOptions extends ReadOptions {
   group?: SendGroup;
   /** Without it no request names a template. */
   templates?: TemplateRenderer;
+  /** Of the request, where it is traced. */
+  traceparent?: string | undefined;
 }
 
 /** Resolves after the commit: from then on the message is ours to deliver. */
@@ -27,15 +29,15 @@ export async function sendMessage(
   store: Store,
   credential: DomainCredential,
   body: unknown,
-  { key, group, templates, ...options }: SendOptions,
+  { key, group, templates, traceparent, ...options }: SendOptions,
 ): Promise<Outcome> {
   const filler = templates && new TemplateFiller(store.pool, templates, credential);
   const prepared = await prepareMessage(credential, body, options, filler);
   if (!prepared.ok) {
     return { state: 'answered', answer: { status: prepared.refusal.code, body: prepared.refusal.body } };
   }
-  const { message } = prepared;
-  if (!key && group) return { state: 'answered', answer: await group.accept(message) };
+  const message = { ...prepared.message, traceparent };
+  if (!key && group) return { state: 'answered', answer: await group.add(message) };
   return answerOnce(store, key, async (tx) => {
     const [answer] = await acceptAll(tx, [message]);
     if (!answer) throw new Error('one message has one answer');

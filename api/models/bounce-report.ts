@@ -10,7 +10,7 @@ import {
   type ReportedMessage,
   speaksFor,
 } from './mail-report.ts';
-import { suppressBounced } from './suppression.ts';
+import { suppressBounced } from './suppressed-recipient.ts';
 
 /** The recipient's state, its event, webhook and suppression commit together; a second time nothing changes. */
 export async function recordBounceReport(

@@ -4,7 +4,7 @@ import type { ReportOutcome } from '../../lib/rpc/contracts/mail-report.ts';
 import type { Transaction } from '../database.ts';
 import { createEventId, type NewEvent, recordEvents } from './event.ts';
 import { type Found, findReportedMessage, noteReport } from './mail-report.ts';
-import { addComplained, addUnsubscribed } from './suppression.ts';
+import { suppressComplained, suppressUnsubscribed } from './suppressed-recipient.ts';
 
 /** RFC 5965 7.3, RFC 6591, and what providers made of it; all others are complaints. */
 const MEANINGS: Readonly<Record<string, NewEvent['type']>> = {
@@ -32,8 +32,8 @@ export async function recordComplaint(
   const { fresh } = await recordEvents(tx, [toEvent(found.message.id, address, complaint)]);
   const block = { ...found.message, messageId: found.message.id, address };
   for (const { type } of fresh) {
-    if (type === 'complained') await addComplained(tx, block);
-    if (type === 'unsubscribed') await addUnsubscribed(tx, block);
+    if (type === 'complained') await suppressComplained(tx, block);
+    if (type === 'unsubscribed') await suppressUnsubscribed(tx, block);
   }
   return fresh.length > 0 ? 'recorded' : 'repeated';
 }

@@ -1,18 +1,11 @@
 /** Messages that came in: one row a recipient, over one source. */
 import type { NewInboundMessage } from '../../lib/rpc/contracts/inbound-messages.ts';
 import type { Queryable } from '../database.ts';
-import { toStorable } from './event.ts';
 import type { InboundRoute } from './inbound-route.ts';
 import type { ListOwner } from './list-owner.ts';
 import type { Attempt } from './webhook-attempt.ts';
-import { insertInboundWebhooks } from './webhook-outbox.ts';
 
 export const inboundStates = ['stored', 'queued', 'retrying', 'delivered', 'failed'] as const;
-
-export type InboundTarget =
-  | { address: string; route: InboundRoute; replyToId: number | null }
-  /** Ours: operators read it. */
-  | { address: string; purpose: 'postmaster' | 'abuse' };
 
 export interface InboundMessage
   extends Pick<NewInboundMessage, 'client' | 'authentication' | 'spam' | 'virus'> {
@@ -34,13 +27,6 @@ export interface InboundMessage
   createdAt: Date;
 }
 
-type Taken = Omit<NewInboundMessage, 'message'> & {
-  content: Buffer;
-  fromHeader: string;
-  subject: string | null;
-  messageId: string | null;
-};
-
 const columns = `
   message.id, message.state, message.reason, message.recipient, message.subject, message.client,
   message.authentication, message.spam, message.virus,
@@ -55,65 +41,6 @@ const columns = `
   message.created_at    as "createdAt"`;
 /** `$1` and `$2` are the owner's organization and domain. */
 const isOwned = 'message.organization_id = $1 and ($2::bigint is null or message.domain_id = $2)';
-
-/** Those of the targets that do not have this message yet, and what their endpoints are to be sent. Inside a transaction. */
-export async function insertInboundMessages(
-  tx: Queryable,
-  taken: Taken,
-  targets: readonly InboundTarget[],
-): Promise<{ id: number; replyToId: number | null; recipient: string }[]> {
-  const { rows: sources } = await tx.query<{ id: number }>(
-    'insert into inbound_sources (content) values ($1) returning id',
-    [taken.content],
-  );
-  const rows = targets.map((target) => ({
-    recipient: target.address,
-    ...('route' in target
-      ? {
-          organization_id: target.route.organizationId,
-          domain_id: target.route.domainId,
-          route_id: target.route.id,
-          reply_to_id: target.replyToId,
-          state: target.route.target === 'store' ? 'stored' : 'queued',
-        }
-      : { purpose: target.purpose, state: 'stored' }),
-  }));
-  const { rows: inserted } = await tx.query<{ id: number; replyToId: number | null; recipient: string }>(
-    `insert into inbound_messages (organization_id, domain_id, route_id, purpose, reply_to_id, state, recipient,
-                                   source_id, digest, envelope_from, from_header, subject, message_id, size_bytes, client,
-                                   authentication, spam, virus)
-          select target.organization_id, target.domain_id, target.route_id, target.purpose, target.reply_to_id,
-                 target.state, target.recipient, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
-            from jsonb_to_recordset($1) as target (organization_id bigint, domain_id bigint, route_id bigint, purpose text,
-                                                   reply_to_id bigint, state text, recipient text)
-     on conflict (digest, recipient) do nothing
-       returning id, recipient, reply_to_id as "replyToId"`,
-    [
-      JSON.stringify(rows),
-      sources[0]?.id,
-      taken.digest,
-      ...toStorable([taken.envelope.from, taken.fromHeader, taken.subject, taken.messageId]),
-      taken.content.length,
-      ...[taken.client, taken.authentication].map((value) => JSON.stringify(toStorable(value))),
-      taken.spam && JSON.stringify(toStorable(taken.spam)),
-      toStorable(taken.virus),
-    ],
-  );
-  if (inserted.length === 0) await tx.query('delete from inbound_sources where id = $1', [sources[0]?.id]);
-  await tx.query(
-    `insert into webhook_deliveries (webhook_id, inbound_message_id, event, data, occurred_at)
-          select webhook.id, message.id, 'inbound.message', '{}', now()
-            from inbound_messages message
-            join webhooks webhook on webhook.inbound_route_id = message.route_id and webhook.deleted_at is null
-           where message.id = any($1::bigint[])`,
-    [inserted.map(({ id }) => id)],
-  );
-  await insertInboundWebhooks(
-    tx,
-    inserted.map(({ id }) => id),
-  );
-  return inserted;
-}
 
 export interface InboundQuery {
   routeId?: number | undefined;
@@ -166,13 +93,14 @@ export async function findInboundMessage(
   return rows[0];
 }
 
+/** With its way to the endpoint, as the route is now */
+type Addressed = InboundMessage &
+  Pick<InboundRoute, 'target' | 'requiresTls'> & { basicAuthSealed: Buffer | null };
+
 /** What an endpoint is sent of it. Undefined: it was purged. */
-export async function findInboundForEndpoint(
-  db: Queryable,
-  id: number,
-): Promise<(InboundMessage & { basicAuthSealed: Buffer | null }) | undefined> {
-  const { rows } = await db.query<InboundMessage & { basicAuthSealed: Buffer | null }>(
-    `select ${columns}, route.basic_auth_sealed as "basicAuthSealed"
+export async function findInboundForEndpoint(db: Queryable, id: number): Promise<Addressed | undefined> {
+  const { rows } = await db.query<Addressed>(
+    `select ${columns}, route.basic_auth_sealed as "basicAuthSealed", route.target, route.requires_tls as "requiresTls"
        from inbound_messages message
        join inbound_routes route on route.id = message.route_id
       where message.id = $1`,
@@ -205,7 +133,7 @@ export async function concludeInbound(tx: Queryable, attempts: readonly Attempt[
             updated_at = now()
        from unnest($1::bigint[], $2::text[]) as attempt (position, reason)
        join webhook_deliveries delivery on delivery.position = attempt.position
-      where message.id = delivery.inbound_message_id and delivery.claim is null and message.state <> 'failed'
+      where message.id = delivery.inbound_message_id and delivery.claim is null and message.state in ('queued', 'retrying')
   returning message.id, message.state`,
     [
       attempts.map(({ position }) => position),

@@ -1,16 +1,20 @@
 /** Where the mail of a domain goes: its inbound routes. Each change makes the inbound servers ask again. */
 import { findInboundRecipient } from '../../lib/rpc/contracts/recipients.ts';
-import { deriveKey, seal, unseal } from '../../lib/secrets.ts';
 import type { Queryable, Transaction } from '../database.ts';
+import {
+  closeEndpoint,
+  hasEndpoint,
+  openEndpoint,
+  sealBasicAuth,
+  settleEndpoint,
+} from './inbound-endpoint.ts';
 import type { ListOwner } from './list-owner.ts';
-import type { SealedColumn } from './sealed.ts';
-import { createRouteEndpoint } from './webhook.ts';
 import { ensureWebhookKey } from './webhook-key.ts';
 
 export const MAX_ROUTES = 200;
 
 export const routeKinds = ['exact', 'pattern', 'catch_all'] as const;
-export const routeTargets = ['http', 'store'] as const;
+export const routeTargets = ['http', 'smtp', 'store'] as const;
 
 export interface InboundRoute {
   id: number;
@@ -24,9 +28,11 @@ export interface InboundRoute {
   localPart: string;
   subaddressing: boolean;
   target: (typeof routeTargets)[number];
-  /** Of http an URL, without user and password; empty of store */
+  /** Of http and smtp an URL, without user and password; empty of store */
   destination: string;
   hasBasicAuth: boolean;
+  /** Of smtp: the server has TLS and a certificate that holds, or gets nothing. */
+  requiresTls: boolean;
   description: string;
   dmarc: 'honour' | 'mark';
   spamRefuseScore: number;
@@ -43,6 +49,7 @@ export interface NewInboundRoute
     | 'subaddressing'
     | 'target'
     | 'destination'
+    | 'requiresTls'
     | 'description'
     | 'dmarc'
     | 'spamRefuseScore'
@@ -50,6 +57,9 @@ export interface NewInboundRoute
   /** `user:password` for the endpoint; null: none */
   basicAuth: string | null;
 }
+
+/** What is absent stays. */
+export type InboundRouteChange = Partial<Omit<NewInboundRoute, 'hostname' | 'kind' | 'localPart'>>;
 
 export type RouteResult =
   /** `secret`: of an endpoint, to check signatures with; shown this once */
@@ -64,6 +74,7 @@ const columns = `
   route.domain_id         as "domainId",
   (select name from domains where id = route.domain_id) as domain,
   route.local_part        as "localPart",
+  route.requires_tls      as "requiresTls",
   route.spam_refuse_score as "spamRefuseScore",
   route.basic_auth_sealed is not null as "hasBasicAuth",
   route.created_at        as "createdAt",
@@ -132,8 +143,8 @@ export async function createInboundRoute(
   if (await isForeign(tx, asked.hostname, owner.domainId)) return { ok: false, reason: 'foreign' };
   const { rows } = await tx.query<InboundRoute>(
     `insert into inbound_routes as route (organization_id, domain_id, hostname, kind, local_part, subaddressing, target,
-                                          destination, basic_auth_sealed, description, dmarc, spam_refuse_score)
-          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                                          destination, basic_auth_sealed, requires_tls, description, dmarc, spam_refuse_score)
+          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
      on conflict do nothing
        returning ${columns}`,
     [
@@ -145,6 +156,7 @@ export async function createInboundRoute(
       asked.target,
       asked.destination,
       asked.basicAuth === null ? null : sealBasicAuth(asked.basicAuth, owner.domainId, masterKey),
+      asked.requiresTls,
       asked.description,
       asked.dmarc,
       asked.spamRefuseScore,
@@ -152,57 +164,79 @@ export async function createInboundRoute(
   );
   const [route] = rows;
   if (!route) return { ok: false, reason: 'taken' };
-  const endpoint = { domainId: route.domainId, routeId: route.id, url: route.destination };
-  const secret = route.target === 'http' ? await createRouteEndpoint(tx, endpoint, masterKey) : undefined;
+  const secret = hasEndpoint(route) ? await openEndpoint(tx, route, masterKey) : undefined;
   await forgetAddresses(tx, route);
   return { ok: true, route, secret };
 }
 
-/** What came by it is kept; what waits for its endpoint is not sent any more. Inside a transaction. */
+/**
+ * What waits goes to the new target, if that is an endpoint; else it is kept. Inside a transaction.
+ * @returns undefined: there is none, or it is another's; `secret`: of an endpoint that was none before
+ */
+export async function changeInboundRoute(
+  tx: Transaction,
+  id: number,
+  owner: ListOwner,
+  { basicAuth, ...change }: InboundRouteChange,
+  masterKey: string,
+): Promise<{ route: InboundRoute; secret: Buffer | undefined } | undefined> {
+  const { rows: locked } = await tx.query<InboundRoute>(
+    `select ${columns} from inbound_routes route where ${isOwned} and route.id = $3 for update of route`,
+    [...valuesOf(owner), id],
+  );
+  const [before] = locked;
+  if (!before) return undefined;
+  const asked = { ...before, ...change };
+  const { rows } = await tx.query<InboundRoute>(
+    `update inbound_routes route
+        set subaddressing     = $2,
+            target            = $3,
+            destination       = $4,
+            requires_tls      = $5,
+            description       = $6,
+            dmarc             = $7,
+            spam_refuse_score = $8,
+            basic_auth_sealed = case when $9::boolean then $10 else basic_auth_sealed end,
+            updated_at        = now()
+      where id = $1
+  returning ${columns}`,
+    [
+      id,
+      asked.subaddressing,
+      asked.target,
+      asked.destination,
+      asked.requiresTls,
+      asked.description,
+      asked.dmarc,
+      asked.spamRefuseScore,
+      basicAuth !== undefined,
+      basicAuth ? sealBasicAuth(basicAuth, before.domainId, masterKey) : null,
+    ],
+  );
+  const [route] = rows;
+  if (!route) throw new Error('update returned no row');
+  const secret = await settleEndpoint(tx, before, route, masterKey);
+  await forgetAddresses(tx, route);
+  return { route, secret };
+}
+
+/** What came by it is kept, with what waited for its endpoint. Inside a transaction. */
 export async function deleteInboundRoute(
   tx: Transaction,
   id: number,
   owner: ListOwner,
 ): Promise<InboundRoute | undefined> {
   const { rows } = await tx.query<InboundRoute>(
-    `update inbound_routes route set deleted_at = now() where ${isOwned} and route.id = $3 returning ${columns}`,
+    `update inbound_routes route set deleted_at = now()
+      where route.id = (select id from inbound_routes route where ${isOwned} and route.id = $3 for update)
+  returning ${columns}`,
     [...valuesOf(owner), id],
   );
   const [route] = rows;
   if (!route) return undefined;
-  await tx.query('update webhooks set deleted_at = now() where inbound_route_id = $1', [id]);
+  await closeEndpoint(tx, id);
   await forgetAddresses(tx, route);
   return route;
-}
-
-/** `user:password` of the route's endpoint. @throws when it was sealed by another master key */
-export function unsealBasicAuth(sealed: Buffer, domainId: number, masterKey: string): string {
-  const plain = unseal(deriveKey(masterKey, 'database'), sealed, sealContext(domainId));
-  if (!plain)
-    throw new Error(`a password of an inbound route of domain ${domainId} was sealed by another secrets.key`);
-  return plain.toString();
-}
-
-/** For api/models/sealed.ts; those of deleted routes too. */
-export const sealedBasicAuth: SealedColumn = {
-  table: 'inbound_routes',
-  column: 'basic_auth_sealed',
-  select: `
-    select id, basic_auth_sealed as sealed, domain_id as "domainId"
-      from inbound_routes
-     where id > $1 and basic_auth_sealed is not null
-     order by id
-     limit $2
-       for update`,
-  contextOf: ({ domainId }) => sealContext(Number(domainId)),
-};
-
-function sealBasicAuth(plain: string, domainId: number, masterKey: string): Buffer {
-  return seal(deriveKey(masterKey, 'database'), plain, sealContext(domainId));
-}
-
-function sealContext(domainId: number): string {
-  return `inbound_routes/${domainId}`;
 }
 
 async function isForeign(db: Queryable, hostname: string, domainId: number): Promise<boolean> {

@@ -33,6 +33,8 @@ export interface NewMessage {
   content: Buffer;
   /** What the timeline says about the acceptance. */
   acceptance: object;
+  /** Of the request that it came with, where it is traced. */
+  traceparent?: string | undefined;
 }
 
 export interface Message {
@@ -105,7 +107,7 @@ export async function acceptMessage(tx: Transaction, message: NewMessage): Promi
   if (id === undefined) return findSubmission(tx, message);
   await tx.enqueue(
     HAND_OVER,
-    { messageId: id },
+    { messageId: id, ...(message.traceparent && { traceparent: message.traceparent }) },
     {
       id: handOverJobId(id),
       priority: jobPriorityOf(message.stream),

@@ -1,13 +1,12 @@
 /**
  * Block and allow lists. A recipient on a domain's block list is not sent to, unless it is on the allow list
- * (contract 6); who has unsubscribed is not sent to all the same. Rows hold for one domain or for a whole organization, for one stream or for all, for good or until they
- * expire. Whatever changes them makes the services forget what they know of the address.
+ * (contract 6); who has unsubscribed is not sent to all the same. Rows hold for one domain or for a whole organization,
+ * for one stream or for all, for good or until they expire. Whatever changes them makes the services forget what they
+ * know of the address. What mail itself tells of recipients: suppressed-recipient.ts.
  */
 import { findSuppression, type Suppression } from '../../lib/rpc/contracts/suppressions.ts';
 import type { Queryable, Transaction } from '../database.ts';
-import { type NewEvent, toStorable } from './event.ts';
 import type { ListOwner } from './list-owner.ts';
-import type { Stream } from './stream.ts';
 
 export const lists = ['block', 'allow'] as const;
 export const suppressionStreams = ['all', 'transactional', 'bulk'] as const;
@@ -62,7 +61,7 @@ const selectRow = `
     from suppressions suppression
     left join domains domain on domain.id = suppression.domain_id`;
 
-const isInForce = '(expires_at is null or expires_at > now())';
+export const isInForce = '(expires_at is null or expires_at > now())';
 
 /** Those of the addresses that nothing may be sent to in this stream. */
 export async function findBlocked(
@@ -85,10 +84,10 @@ export async function findBlocked(
             group by address
            having bool_or(list = 'block' and stream in ('all', $4) and reason = 'unsubscribed')
                or (bool_or(list = 'block' and stream in ('all', $4)) and not bool_or(list = 'allow'))`,
-    values: [organizationId, addresses.map(fold), domainId, stream],
+    values: [organizationId, addresses.map(foldAddress), domainId, stream],
   });
   const blocked = new Set(rows.map((row) => row.address));
-  return new Set(addresses.filter((address) => blocked.has(fold(address))));
+  return new Set(addresses.filter((address) => blocked.has(foldAddress(address))));
 }
 
 /** What the lists of a domain say of one address. */
@@ -103,7 +102,7 @@ export async function readSuppression(
                           and (domain.id = suppression.domain_id or suppression.domain_id is null)
       where domain.name = $1 and suppression.address = $2 and ${isInForce}
       order by suppression.id`,
-    [domain, fold(address)],
+    [domain, foldAddress(address)],
   );
   return {
     isAllowed: rows.some(({ list }) => list === 'allow'),
@@ -127,109 +126,18 @@ export async function addSuppression(tx: Transaction, row: NewSuppression): Prom
       row.organizationId,
       row.domainId ?? null,
       row.list,
-      fold(row.address),
+      foldAddress(row.address),
       row.stream,
       row.reason,
       row.note ?? null,
       row.expiresAt ?? null,
     ],
   );
-  await forget(tx, row, [row.address]);
+  await forgetAddresses(tx, row, [row.address]);
   const { rows } = await tx.query<SuppressionRow>(`${selectRow} where suppression.id = $1`, [ids[0]?.id]);
   const [saved] = rows;
   if (!saved) throw new Error('the row that was just saved is not there');
   return saved;
-}
-
-/**
- * Blocks the recipients of hard bounces for the domains that sent to them, unless the allow list names them. What the
- * list says already stays; only a row that would expire earlier is made to last longer. @returns how many were added
- * @param days until it expires; 0: never
- */
-export async function suppressBounced(
-  tx: Transaction,
-  events: readonly NewEvent[],
-  days: number,
-): Promise<number> {
-  // A reply may hold what Postgres cannot store, and a batch that fails would come again for ever.
-  const bounces = toStorable(
-    events.filter(({ type, data }) => type === 'bounced' && data.bounce?.is_hard === true),
-  );
-  if (bounces.length === 0) return 0;
-  const { rows } = await tx.query<{ address: string; organizationId: number; domainId: number }>(
-    `insert into suppressions (organization_id, domain_id, address, reason, note, message_id, expires_at)
-     select distinct on (message.domain_id, bounce.address)
-            message.organization_id, message.domain_id, bounce.address, 'bounced', bounce.response, message.id,
-            now() + make_interval(days => nullif($4::integer, 0))
-       from unnest($1::bigint[], $2::text[], $3::text[]) as bounce (message_id, address, response)
-       join messages message on message.id = bounce.message_id
-      where not exists (select
-                          from suppressions allowed
-                         where allowed.organization_id = message.organization_id
-                           and allowed.address = bounce.address
-                           and (allowed.domain_id = message.domain_id or allowed.domain_id is null)
-                           and allowed.list = 'allow'
-                           and ${isInForce})
-      order by message.domain_id, bounce.address
-         on conflict (organization_id, address, domain_id, list, stream) do update
-                 set reason     = excluded.reason,
-                     note       = excluded.note,
-                     message_id = excluded.message_id,
-                     expires_at = excluded.expires_at
-               where suppressions.expires_at < coalesce(excluded.expires_at, 'infinity')
-  returning address, organization_id as "organizationId", domain_id as "domainId"`,
-    [
-      bounces.map(({ messageId }) => messageId),
-      bounces.map(({ recipient }) => fold(recipient ?? '')),
-      bounces.map(({ data }) => data.response?.slice(0, 1_000) ?? null),
-      days,
-    ],
-  );
-  for (const { address, ...owner } of rows) await forget(tx, owner, [address]);
-  return rows.length;
-}
-
-/** Blocks who called a message spam for the domain's stream, for good. That somebody unsubscribed says more, and stays. */
-export async function addComplained(
-  tx: Transaction,
-  row: { organizationId: number; domainId: number; stream: Stream; address: string; messageId: number },
-): Promise<void> {
-  const { rowCount } = await tx.query(
-    `insert into suppressions (organization_id, domain_id, stream, address, reason, message_id)
-          values ($1, $2, $3, $4, 'complained', $5)
-     on conflict (organization_id, address, domain_id, list, stream) do update
-             set reason     = 'complained',
-                 note       = null,
-                 message_id = excluded.message_id,
-                 expires_at = null,
-                 created_at = now()
-           where suppressions.reason not in ('unsubscribed', 'complained') or suppressions.expires_at is not null`,
-    [row.organizationId, row.domainId, row.stream, fold(row.address), row.messageId],
-  );
-  if (rowCount) await forget(tx, row, [row.address]);
-}
-
-/**
- * Blocks who unsubscribed from a domain's stream, for good. A row that says so already stays as it is; another reason
- * gives way to this one, which holds against the allow list too.
- */
-export async function addUnsubscribed(
-  tx: Transaction,
-  row: { organizationId: number; domainId: number; stream: Stream; address: string; messageId: number },
-): Promise<void> {
-  const { rowCount } = await tx.query(
-    `insert into suppressions (organization_id, domain_id, stream, address, reason, message_id)
-          values ($1, $2, $3, $4, 'unsubscribed', $5)
-     on conflict (organization_id, address, domain_id, list, stream) do update
-             set reason     = 'unsubscribed',
-                 note       = null,
-                 message_id = excluded.message_id,
-                 expires_at = null,
-                 created_at = now()
-           where suppressions.reason <> 'unsubscribed' or suppressions.expires_at is not null`,
-    [row.organizationId, row.domainId, row.stream, fold(row.address), row.messageId],
-  );
-  if (rowCount) await forget(tx, row, [row.address]);
 }
 
 export async function findSuppressionRow(
@@ -264,7 +172,7 @@ export async function listSuppressions(db: Queryable, query: SuppressionQuery): 
       query.organizationId,
       query.domainId ?? null,
       query.list ?? null,
-      query.address === undefined ? null : fold(query.address),
+      query.address === undefined ? null : foldAddress(query.address),
       query.reason ?? null,
       query.stream ?? null,
       query.before ?? null,
@@ -288,7 +196,7 @@ export async function removeSuppression(
   );
   const [removed] = rows;
   if (!removed) return undefined; // another request was faster
-  await forget(tx, { ...owner, domainId: removed.domainId ?? undefined }, [row.address]);
+  await forgetAddresses(tx, { ...owner, domainId: removed.domainId ?? undefined }, [row.address]);
   return row;
 }
 
@@ -315,14 +223,21 @@ export async function listAnswers(
     'select name from domains where organization_id = $1 and ($2::bigint is null or id = $2)',
     [organizationId, domainId ?? null],
   );
-  return rows.flatMap(({ name: domain }) => addresses.map((address) => ({ address: fold(address), domain })));
+  return rows.flatMap(({ name: domain }) =>
+    addresses.map((address) => ({ address: foldAddress(address), domain })),
+  );
 }
 
-async function forget(tx: Transaction, owner: ListOwner, addresses: readonly string[]): Promise<void> {
+/** Makes the services forget what they know of the addresses. */
+export async function forgetAddresses(
+  tx: Transaction,
+  owner: ListOwner,
+  addresses: readonly string[],
+): Promise<void> {
   for (const answer of await listAnswers(tx, owner, addresses)) await tx.invalidate(findSuppression, answer);
 }
 
-/** RFC 5321 2.4 lets a host tell `Ann@` from `ann@`; nobody who asked not to be written to would. */
-function fold(address: string): string {
+/** As the table has an address. RFC 5321 2.4 lets a host tell `Ann@` from `ann@`; nobody who asked not to be written to would. */
+export function foldAddress(address: string): string {
   return address.toLowerCase();
 }

@@ -3,7 +3,7 @@ import type { Unsubscription } from '../../lib/unsubscribe.ts';
 import type { Transaction } from '../database.ts';
 import { createEventId, recordEvents } from './event.ts';
 import { isStream } from './stream.ts';
-import { addUnsubscribed } from './suppression.ts';
+import { suppressUnsubscribed } from './suppressed-recipient.ts';
 
 /** A second time it changes nothing. A domain that is gone sends nothing more, so there is nothing to block. */
 export async function unsubscribe(tx: Transaction, unsubscription: Unsubscription): Promise<void> {
@@ -19,6 +19,6 @@ export async function unsubscribe(tx: Transaction, unsubscription: Unsubscriptio
     [domain, organizationId],
   );
   for (const { id: domainId } of rows) {
-    await addUnsubscribed(tx, { organizationId, domainId, stream, address: recipient, messageId });
+    await suppressUnsubscribed(tx, { organizationId, domainId, stream, address: recipient, messageId });
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Which webhooks are sent next. Rows are claimed with `for update skip locked`: any number of
- * workers may do it. A claim is a lease: it moves the row's next attempt on by LEASE_SECONDS, so that what a dead worker
+ * workers may do it. A claim is a lease: it moves the row's next attempt on by the lease, so that what a dead worker
  * had in hand is due again by itself (HK-11), and has an id, so that a worker that comes back late changes nothing.
  *
  * Of the deliveries of one message to one endpoint only the oldest unfinished one is ever claimed: order is kept.
@@ -10,6 +10,8 @@ import type { WebhookEventData } from '../webhooks/payload.ts';
 
 /** Twice the longest attempt. */
 const LEASE_SECONDS = 30;
+/** By SMTP (inbound/smtp-sender.ts): a server may take minutes over a message, and then must not get it a second time. */
+const SMTP_LEASE_SECONDS = 600;
 /** So many failures in a row, and an endpoint is tried by one attempt at a time. */
 const TROUBLED_FAILURES = 3;
 
@@ -104,7 +106,8 @@ export async function claimDeliveries(
         where not is_troubled or turn.turn <= $5
      )
      update webhook_deliveries delivery
-        set claim = gen_random_uuid(), next_attempt_at = now() + make_interval(secs => ${LEASE_SECONDS})
+        set claim = gen_random_uuid(), 
+            next_attempt_at = now() + make_interval(secs => case when open.url ^@ 'smtp' then ${SMTP_LEASE_SECONDS} else ${LEASE_SECONDS} end)
        from due, open
       where delivery.position = due.position and open.id = delivery.webhook_id
   returning delivery.position, delivery.id, delivery.claim, delivery.event, delivery.data, delivery.attempts,

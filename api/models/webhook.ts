@@ -23,7 +23,7 @@ export const webhookEvents = [
 export type WebhookEvent = (typeof webhookEvents)[number];
 
 /** As Standard Webhooks has it: 24 to 64 bytes. */
-const SECRET_BYTES = 32;
+export const SECRET_BYTES = 32;
 
 export interface Webhook {
   id: number;
@@ -203,7 +203,8 @@ export function unsealSecret(sealed: Buffer, domainId: number, masterKey: string
   return secret;
 }
 
-function sealSecret(secret: Buffer, domainId: number, masterKey: string): Buffer {
+/** As `secret_sealed` holds it. */
+export function sealSecret(secret: Buffer, domainId: number, masterKey: string): Buffer {
   return seal(deriveKey(masterKey, 'database'), secret, sealContext(domainId));
 }
 
@@ -230,21 +231,4 @@ function sealedSecret(column: 'secret_sealed' | 'old_secret_sealed'): SealedColu
 
 function sealContext(domainId: number): string {
   return `webhooks/${domainId}`;
-}
-
-/**
- * The endpoint of an inbound route, which gets its messages and no events. Inside a transaction.
- * @returns its secret, which is shown this once
- */
-export async function createRouteEndpoint(
-  tx: Queryable,
-  { domainId, routeId, url }: { domainId: number; routeId: number; url: string },
-  masterKey: string,
-): Promise<Buffer> {
-  const secret = randomBytes(SECRET_BYTES);
-  await tx.query(
-    `insert into webhooks (domain_id, inbound_route_id, url, events, secret_sealed) values ($1, $2, $3, '{}', $4)`,
-    [domainId, routeId, url, sealSecret(secret, domainId, masterKey)],
-  );
-  return secret;
 }

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Context } from '../app.ts';
-import { CHECK_ADDRESSES } from '../jobs/queues.ts';
+import { CHECK_ADDRESSES } from '../jobs/schedule.ts';
 import { change } from '../plugins/audit.ts';
 import { authenticateOperator } from '../plugins/authentication.ts';
 import { createCheckSchema } from '../schemas/address-checks.ts';

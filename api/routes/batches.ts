@@ -6,13 +6,22 @@ import { countMessages } from '../mail/sending-rate.ts';
 import { authenticateDomain, domainCredentialOf, requireSendingAllowed } from '../plugins/authentication.ts';
 import { replayOr } from '../plugins/idempotency.ts';
 import { refuseTooFast } from '../plugins/rate-limits.ts';
+import { traceparentOf, traceRequests } from '../plugins/tracing.ts';
 import { sendBatchSchema } from '../schemas/send-batch.ts';
 
-export function batchRoutes({ store, settings, metrics, limiter, templates }: Context): FastifyPluginAsync {
+export function batchRoutes({
+  store,
+  settings,
+  metrics,
+  limiter,
+  templates,
+  tracer,
+}: Context): FastifyPluginAsync {
   const { limits } = settings;
   const offersUnsubscribe = unsubscribeBase(settings) !== undefined;
 
   return async (app) => {
+    traceRequests(app, tracer);
     app.addHook('onRequest', authenticateDomain(store.pool));
     app.addHook('onRequest', requireSendingAllowed);
 
@@ -31,6 +40,7 @@ export function batchRoutes({ store, settings, metrics, limiter, templates }: Co
           offersUnsubscribe,
           key,
           templates,
+          traceparent: traceparentOf(request),
         });
         metrics.messagesAccepted.inc({ source: 'http' }, accepted);
         return outcome;

@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Context } from '../app.ts';
 import { readRoute } from '../inbound/read-route.ts';
+import { readTargetChange } from '../inbound/read-target.ts';
 import {
+  changeInboundRoute,
   createInboundRoute,
   deleteInboundRoute,
   findInboundRoute,
@@ -14,17 +16,20 @@ import { change } from '../plugins/audit.ts';
 import { NOT_FOUND } from '../plugins/errors.ts';
 import { authenticateOwner, ownerOf } from '../plugins/list-owner.ts';
 import {
+  changeInboundRouteSchema,
   createInboundRouteSchema,
   deleteInboundRouteSchema,
   type InboundRouteBody,
   listInboundRoutesSchema,
+  type RouteChangeBody,
   showInboundRouteSchema,
 } from '../schemas/inbound-routes.ts';
-import { createEndpointCheck } from '../webhooks/endpoint-check.ts';
+import { createEndpointCheck, createServerCheck } from '../webhooks/endpoint-check.ts';
 import { formatSecret } from '../webhooks/signature.ts';
 import { readId } from './id.ts';
 
 const NO_SUCH_DOMAIN = { errors: { domain: ['is not a domain of this token'] } };
+const ADDRESS_STAYS = { errors: { address: ['cannot be changed: make another route'] } };
 const refusals = {
   taken: { errors: { address: ['has a route already'] } },
   foreign: { errors: { address: ['is at a domain of its own, which has its own routes'] } },
@@ -32,7 +37,7 @@ const refusals = {
 };
 
 export function inboundRouteRoutes({ store, settings }: Context): FastifyPluginAsyncTypebox {
-  const checkEndpoint = createEndpointCheck(settings);
+  const checks = { endpoint: createEndpointCheck(settings), server: createServerCheck(settings) };
 
   return async (app) => {
     app.addHook('onRequest', authenticateOwner(store.pool));
@@ -50,7 +55,7 @@ export function inboundRouteRoutes({ store, settings }: Context): FastifyPluginA
       const owner = await findOwnedDomain(store.pool, ownerOf(request), request.body.domain ?? undefined);
       if (owner?.domainId === undefined) return reply.code(422).send(NO_SUCH_DOMAIN);
       const { organizationId, domainId } = owner;
-      const read = await readRoute(request.body, await nameOfDomain(store.pool, domainId), checkEndpoint);
+      const read = await readRoute(request.body, await nameOfDomain(store.pool, domainId), checks);
       if (!read.ok) return reply.code(422).send({ errors: read.errors });
       const result = await change(
         store,
@@ -59,8 +64,25 @@ export function inboundRouteRoutes({ store, settings }: Context): FastifyPluginA
         (created) => (created.ok ? describeChange('created', created.route) : undefined),
       );
       if (!result.ok) return reply.code(422).send(refusals[result.reason]);
-      const secret = result.secret ? formatSecret(result.secret) : null;
-      return reply.code(201).send({ ...toRoute(result.route), secret });
+      return reply.code(201).send(withSecret(result));
+    });
+
+    app.patch('/inbound_routes/:id', { schema: changeInboundRouteSchema }, async (request, reply) => {
+      const { params, body } = request;
+      const owner = ownerOf(request);
+      const existing = await findInboundRoute(store.pool, readId(params.id), owner);
+      if (!existing) return reply.code(404).send(NOT_FOUND);
+      if (body.address !== undefined) return reply.code(422).send(ADDRESS_STAYS);
+      const read = await readTargetChange(body, existing, checks);
+      if (!read.ok) return reply.code(422).send({ errors: read.errors });
+      const asked = { ...readTerms(body), ...read.value };
+      const result = await change(
+        store,
+        request,
+        (tx) => changeInboundRoute(tx, existing.id, owner, asked, settings.secrets.key),
+        (changed) => changed && describeChange('changed', changed.route),
+      );
+      return result ? withSecret(result) : reply.code(404).send(NOT_FOUND);
     });
 
     app.delete('/inbound_routes/:id', { schema: deleteInboundRouteSchema }, async (request, reply) => {
@@ -75,14 +97,27 @@ export function inboundRouteRoutes({ store, settings }: Context): FastifyPluginA
   };
 }
 
-function describeChange(action: 'created' | 'deleted', route: InboundRoute) {
-  const { organizationId, id: subjectId, target, destination } = route;
-  const details = { target, destination };
+function describeChange(action: 'created' | 'changed' | 'deleted', route: InboundRoute) {
+  const { organizationId, id: subjectId, target, destination, dmarc } = route;
+  const details = { target, destination, dmarc, spam_refuse_score: route.spamRefuseScore };
   return { organizationId, action: `inbound_route.${action}`, subject: addressOf(route), subjectId, details };
+}
+
+function readTerms({ subaddressing, dmarc, description, spam_refuse_score }: RouteChangeBody) {
+  return {
+    ...(subaddressing !== undefined && { subaddressing }),
+    ...(dmarc !== undefined && { dmarc }),
+    ...(description !== undefined && { description }),
+    ...(spam_refuse_score !== undefined && { spamRefuseScore: spam_refuse_score }),
+  };
 }
 
 function addressOf({ kind, localPart, hostname }: InboundRoute): string {
   return `${kind === 'catch_all' ? '*' : localPart}@${hostname}`;
+}
+
+function withSecret({ route, secret }: { route: InboundRoute; secret: Buffer | undefined }) {
+  return { ...toRoute(route), secret: secret ? formatSecret(secret) : null };
 }
 
 function toRoute(route: InboundRoute): InboundRouteBody {
@@ -95,6 +130,7 @@ function toRoute(route: InboundRoute): InboundRouteBody {
     target: route.target,
     url: route.destination || null,
     basic_auth: route.hasBasicAuth,
+    requires_tls: route.target === 'smtp' ? route.requiresTls : null,
     dmarc: route.dmarc,
     spam_refuse_score: route.spamRefuseScore,
     description: route.description,

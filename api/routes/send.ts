@@ -6,14 +6,23 @@ import { createSendGroup } from '../mail/send-group.ts';
 import { authenticateDomain, domainCredentialOf, requireSendingAllowed } from '../plugins/authentication.ts';
 import { replayOr } from '../plugins/idempotency.ts';
 import { limitSending } from '../plugins/rate-limits.ts';
+import { traceparentOf, traceRequests } from '../plugins/tracing.ts';
 import { sendSchema } from '../schemas/send.ts';
 
-export function sendRoutes({ store, settings, metrics, limiter, templates }: Context): FastifyPluginAsync {
+export function sendRoutes({
+  store,
+  settings,
+  metrics,
+  limiter,
+  templates,
+  tracer,
+}: Context): FastifyPluginAsync {
   const { limits } = settings;
   const offersUnsubscribe = unsubscribeBase(settings) !== undefined;
   const group = createSendGroup(store);
 
   return async (app) => {
+    traceRequests(app, tracer);
     app.addHook('onRequest', authenticateDomain(store.pool));
     app.addHook('onRequest', requireSendingAllowed);
     app.addHook('onRequest', limitSending(limiter, limits));
@@ -27,6 +36,7 @@ export function sendRoutes({ store, settings, metrics, limiter, templates }: Con
           key,
           group,
           templates,
+          traceparent: traceparentOf(request),
         });
         if (outcome.state === 'answered' && outcome.answer.status === 200) {
           metrics.messagesAccepted.inc({ source: 'http' });

@@ -4,7 +4,7 @@ import { createDeliveryEvents, type DeliveryEvent } from '../../lib/rpc/contract
 import type { Context } from '../app.ts';
 import { inTransaction } from '../database.ts';
 import { type NewEvent, recordEvents } from '../models/event.ts';
-import { suppressBounced } from '../models/suppression.ts';
+import { suppressBounced } from '../models/suppressed-recipient.ts';
 import { registerCall } from './register.ts';
 
 export function deliveryEventCalls(app: FastifyInstance, { store, metrics, settings }: Context): void {

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { createInboundMessage } from '../../lib/rpc/contracts/inbound-messages.ts';
 import { RpcRefusal } from '../../lib/rpc/server.ts';
 import type { Context } from '../app.ts';
-import { receiveMessage } from '../inbound/receive.ts';
+import { createReceiver } from '../inbound/receive.ts';
 import { registerCall } from './register.ts';
 
 const texts = {
@@ -13,11 +13,12 @@ const texts = {
 
 export function inboundMessageCalls(app: FastifyInstance, { store, settings }: Context): void {
   const maxBodyBytes = app.initialConfig.bodyLimit ?? settings.limits.maxMessageBytes;
+  const receive = createReceiver(store, settings);
   registerCall(
     app,
     createInboundMessage,
     async ({ body }, { log }) => {
-      const received = await receiveMessage(store, body, settings);
+      const received = await receive(body);
       if (!received.ok) throw new RpcRefusal(received.reason, texts[received.reason]);
       const { ids, duplicates, unknown } = received;
       if (unknown.length > 0) log.warn({ unknown, digest: body.digest }, 'inbound.recipients_gone');

@@ -11,6 +11,7 @@ const routeSchema = Type.Object({
   target: Type.Enum(routeTargets),
   url: nullable(Type.String({ description: 'Without user and password' })),
   basic_auth: Type.Boolean({ description: 'A user and a password are sent to the url' }),
+  requires_tls: nullable(Type.Boolean({ description: 'Of smtp: no TLS with a valid certificate, no mail' })),
   dmarc: Type.Enum(['honour', 'mark']),
   spam_refuse_score: Type.Number(),
   description: Type.String(),
@@ -19,13 +20,16 @@ const routeSchema = Type.Object({
 });
 export type InboundRouteBody = Static<typeof routeSchema>;
 
-const newRouteSchema = Type.Object({
-  domain: Type.Optional(
-    nullable(Type.String({ maxLength: 253, description: 'Needed with the token of an organization' })),
+/** What a change may name as well */
+const terms = {
+  url: Type.Optional(
+    Type.String({ maxLength: 2048, description: 'Of http and smtp; may hold user:password@' }),
   ),
-  address: Type.String({ minLength: 3, maxLength: 320 }),
-  target: Type.Enum(routeTargets),
-  url: Type.Optional(Type.String({ maxLength: 2048, description: 'Of http; may hold user:password@' })),
+  requires_tls: Type.Optional(
+    Type.Boolean({
+      description: 'Of smtp, true where nothing is said: no TLS with a valid certificate, no mail',
+    }),
+  ),
   subaddressing: Type.Optional(Type.Boolean({ description: 'ann+tag is ann; true where nothing is said' })),
   dmarc: Type.Optional(
     Type.Enum(['honour', 'mark'], { description: 'Whether mail that fails DMARC with p=reject is refused' }),
@@ -34,8 +38,27 @@ const newRouteSchema = Type.Object({
     Type.Number({ minimum: 0, maximum: 1000, description: 'Refused from here on; 15 where nothing is said' }),
   ),
   description: Type.Optional(Type.String({ maxLength: 200, pattern: '^[^\\u0000-\\u001f]*$' })),
+};
+
+const newRouteSchema = Type.Object({
+  domain: Type.Optional(
+    nullable(Type.String({ maxLength: 253, description: 'Needed with the token of an organization' })),
+  ),
+  address: Type.String({ minLength: 3, maxLength: 320 }),
+  target: Type.Enum(routeTargets),
+  ...terms,
 });
 export type NewRouteBody = Static<typeof newRouteSchema>;
+
+const routeChangeSchema = Type.Object(
+  {
+    target: Type.Optional(Type.Enum(routeTargets)),
+    ...terms,
+    address: Type.Optional(Type.String({ description: 'Is refused: another address is another route' })),
+  },
+  { minProperties: 1 },
+);
+export type RouteChangeBody = Static<typeof routeChangeSchema>;
 
 const failures = { 400: errorSchema, ...managementFailures };
 const params = Type.Object({ id: Type.String() });
@@ -44,15 +67,18 @@ export const listInboundRoutesSchema = {
   response: { 200: Type.Object({ inbound_routes: Type.Array(routeSchema) }), ...failures },
 };
 export const showInboundRouteSchema = { params, response: { 200: routeSchema, ...failures } };
+const routeWithSecretSchema = Type.Object({
+  ...routeSchema.properties,
+  secret: nullable(Type.String({ description: 'whsec_… of a new endpoint by http; shown once' })),
+});
 export const createInboundRouteSchema = {
   body: newRouteSchema,
-  response: {
-    201: Type.Object({
-      ...routeSchema.properties,
-      secret: nullable(Type.String({ description: 'whsec_… of http; shown once' })),
-    }),
-    ...failures,
-  },
+  response: { 201: routeWithSecretSchema, ...failures },
+};
+export const changeInboundRouteSchema = {
+  params,
+  body: routeChangeSchema,
+  response: { 200: routeWithSecretSchema, ...failures },
 };
 export const deleteInboundRouteSchema = {
   params,

@@ -56,13 +56,24 @@ export async function deliverBody(
   { privateKeys: [first, ...others], secrets }: Pick<Material, 'privateKeys' | 'secrets'>,
   { body, delaysSeconds, headers = {} }: Content,
 ): Promise<Attempt> {
+  const conclude = beginAttempt(delivery);
+  if (!body) return conclude({ outcome: 'message_gone' });
+  if (!first) throw new Error(`the domain ${delivery.domainId} has no webhook key`);
+  const keys: SigningKeys = { privateKeys: [first, ...others], secrets };
+  const result = await post({ poster, urls }, delivery, { body, headers }, keys);
+  return conclude(judge(result, delivery.attempts + 1, new Date(), delaysSeconds));
+}
+
+/** @returns what makes an attempt of how it ended */
+export function beginAttempt({
+  position,
+  claim,
+  webhookId,
+}: ClaimedDelivery): (outcome: Pick<Attempt, 'outcome'> & Partial<Attempt>) => Attempt {
   const startedAt = new Date();
   const from = performance.now();
-  const conclude = (outcome: Pick<Attempt, 'outcome'> & Partial<Attempt>): Attempt => ({
-    position: delivery.position,
-    claim: delivery.claim,
-    webhookId: delivery.webhookId,
-    startedAt,
+  return (outcome) => ({
+    ...{ position, claim, webhookId, startedAt },
     durationMs: Math.round(performance.now() - from),
     status: null,
     response: null,
@@ -71,12 +82,6 @@ export async function deliverBody(
     isGone: false,
     ...outcome,
   });
-
-  if (!body) return conclude({ outcome: 'message_gone' });
-  if (!first) throw new Error(`the domain ${delivery.domainId} has no webhook key`);
-  const keys: SigningKeys = { privateKeys: [first, ...others], secrets };
-  const result = await post({ poster, urls }, delivery, { body, headers }, keys);
-  return conclude(judge(result, delivery.attempts + 1, new Date(), delaysSeconds));
 }
 
 /** The settings may have become stricter since the endpoint was made. */

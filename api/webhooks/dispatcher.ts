@@ -6,11 +6,13 @@
  * Killed at any point, everything goes out at least once: what was in hand is due again after its lease (HK-11). With
  * Postgres down nothing is claimed, and what has ended is written down when it is back.
  */
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
 import { inTransaction, type Store } from '../database.ts';
 import { deliverInbound } from '../inbound/deliver.ts';
+import { createSmtpSender } from '../inbound/smtp-sender.ts';
 import { BOUNCE_INBOUND, TELL_OWNER } from '../jobs/queues.ts';
 import { concludeInbound } from '../models/inbound-message.ts';
 import { type Attempt, concludeAttempts } from '../models/webhook-attempt.ts';
@@ -46,12 +48,14 @@ export function startDispatcher({
   log: Logger;
   metrics: WebhookMetrics;
 }): Dispatcher {
-  const { webhooks, secrets } = settings;
+  const { webhooks, secrets, tlsPolicy, hostname } = settings;
   const addresses = createAddressPolicy(webhooks);
   const resolve = createResolver(webhooks.nameservers, addresses);
   const poster = createPoster({ addresses, resolve, timeoutMs: webhooks.timeoutMs });
   const context = { poster, urls: { ...webhooks, addresses }, maxPayloadBytes: webhooks.maxPayloadBytes };
-  const inbound = { ...context, pool: store.pool, masterKey: secrets.key };
+  const authorities = tlsPolicy.caFile ? [readFileSync(tlsPolicy.caFile, 'utf8')] : [];
+  const sendSmtp = createSmtpSender({ addresses, resolve, name: hostname, authorities });
+  const inbound = { ...context, pool: store.pool, masterKey: secrets.key, sendSmtp };
   const gather = createMaterialGatherer(store.pool, secrets.key);
   const running = createRunning();
   const ended: Attempt[] = [];

@@ -2,11 +2,12 @@
 
 import { isIP } from 'node:net';
 import type { Settings } from '../../config/schema.ts';
+import { readServerUrl, type ServerUrlResult } from '../inbound/server-url.ts';
 import { createAddressPolicy } from './address-policy.ts';
 import { hostOf, readEndpointUrl, type UrlRefusal } from './endpoint-url.ts';
-import { createResolver, type ResolveResult } from './resolve.ts';
+import { createResolver, type Resolve, type ResolveResult } from './resolve.ts';
 
-type Refusal = UrlRefusal | Extract<ResolveResult, { ok: false }>['reason'];
+type Refusal = UrlRefusal | Extract<ServerUrlResult | ResolveResult, { ok: false }>['reason'];
 
 const texts: Record<Refusal, string> = {
   invalid: 'is not a valid URL',
@@ -27,8 +28,24 @@ export function createEndpointCheck({ webhooks }: Pick<Settings, 'webhooks'>): C
   return async (text) => {
     const read = readEndpointUrl(text, { allowHttp: webhooks.allowHttp, addresses });
     if (!read.ok) return texts[read.reason];
-    const host = hostOf(read.url);
-    const resolved = isIP(host) ? undefined : await resolve(host);
-    return resolved?.ok === false ? texts[resolved.reason] : undefined;
+    return checkHost(resolve, hostOf(read.url));
   };
+}
+
+/** As createEndpointCheck, of an SMTP server */
+export function createServerCheck({ webhooks }: Pick<Settings, 'webhooks'>): CheckEndpoint {
+  const addresses = createAddressPolicy(webhooks);
+  const resolve = createResolver(webhooks.nameservers, addresses);
+  return async (text) => {
+    const read = readServerUrl(text, addresses);
+    if (!read.ok) return read.reason === 'invalid' ? NO_SERVER : texts[read.reason];
+    return checkHost(resolve, read.server.host);
+  };
+}
+
+const NO_SERVER = 'must be smtp:// or smtps:// with a host and, if need be, a port';
+
+async function checkHost(resolve: Resolve, host: string): Promise<string | undefined> {
+  const resolved = isIP(host) ? undefined : await resolve(host);
+  return resolved?.ok === false ? texts[resolved.reason] : undefined;
 }

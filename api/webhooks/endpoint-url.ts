@@ -56,7 +56,8 @@ export function isLocalhost(host: string): boolean {
   return LOCALHOST.test(host);
 }
 
-function judgeHost(host: string, addresses: AddressPolicy): UrlRefusal | undefined {
+/** What can be told of a host without asking the DNS. */
+export function judgeHost(host: string, addresses: AddressPolicy): 'invalid' | 'private_address' | undefined {
   if (isIP(host)) return addresses.allows(host) ? undefined : 'private_address';
   if (isLocalhost(host)) return addresses.allows('127.0.0.1') ? undefined : 'private_address';
   if (!host.includes('.')) return 'private_address';
@@ -71,7 +72,12 @@ function hasUserinfo(text: string): boolean {
 
 function isAllowedPort({ port, protocol }: URL): boolean {
   const number = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
-  return PUBLIC_PORTS.has(number) || (number >= FIRST_FREE_PORT && !DENIED_PORTS.has(number));
+  return PUBLIC_PORTS.has(number) || isFreePort(number);
+}
+
+/** One that anybody may listen on, and nothing listens on that must not be spoken to. */
+export function isFreePort(port: number): boolean {
+  return port >= FIRST_FREE_PORT && port <= 65_535 && !DENIED_PORTS.has(port);
 }
 
 function refuse(reason: UrlRefusal): UrlResult {

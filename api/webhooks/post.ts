@@ -134,9 +134,14 @@ class Timeout extends Error {
 const TLS_CODE =
   /^(ERR_TLS_|ERR_SSL_|EPROTO|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA|HOSTNAME_MISMATCH)/;
 
+/** Of an error code of Node: the certificate or the protocol */
+export function isTlsFault(code: string): boolean {
+  return TLS_CODE.test(code);
+}
+
 function describeFailure({ code = '', message }: NodeJS.ErrnoException): PostResult {
   if (code === 'timeout' || code === 'private_address' || code === 'dns_failed') return fail(code, code);
-  if (TLS_CODE.test(code)) return fail('tls_failed', code);
+  if (isTlsFault(code)) return fail('tls_failed', code);
   if (code.startsWith('HPE_')) return fail('bad_response', code);
   return fail('connection_failed', code || message);
 }

@@ -14,7 +14,7 @@ export interface CpuSeconds {
 }
 
 /** `bench` is this process: it plays DNS and api, and looks at the sink's counters. */
-export function readCpuSeconds(server: MailServer, sinkPid: number): CpuSeconds {
+export function readCpuSeconds(server: Pick<MailServer, 'listProcesses'>, sinkPid?: number): CpuSeconds {
   const processes = readProcesses();
   const self = processes.find(({ pid }) => pid === process.pid);
   const roles = Object.entries(server.listProcesses());
@@ -22,7 +22,7 @@ export function readCpuSeconds(server: MailServer, sinkPid: number): CpuSeconds 
     server: Object.fromEntries(roles.map(([role, members]) => [role, sumCpuSeconds(members)])),
     around: {
       source: self?.endedChildrenCpuSeconds ?? 0,
-      sink: sumCpuSeconds(selectTree(processes, sinkPid)),
+      ...(sinkPid !== undefined && { sink: sumCpuSeconds(selectTree(processes, sinkPid)) }),
       bench: self?.cpuSeconds ?? 0,
     },
     machine: parseBusySeconds(readFileSync('/proc/stat', 'latin1')),

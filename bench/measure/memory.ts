@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { MailServer } from '../servers/mail-server.ts';
 
 /** Bytes, by process. Memory that several share, as Postgres' processes do, counts once: the proportional set size. */
-export function readMemory(server: MailServer): Record<string, number> {
+export function readMemory(server: Pick<MailServer, 'listProcesses'>): Record<string, number> {
   return Object.fromEntries(
     Object.entries(server.listProcesses()).map(([role, members]) => {
       const read = members.length === 1 ? readResidentBytes : readProportionalBytes;

@@ -36,7 +36,7 @@ export interface SendingDomain {
 
 export async function startApiServer(
   settings: Settings,
-  { hasWorker }: { hasWorker: boolean },
+  { hasWorker, profileDirectory }: { hasWorker: boolean; profileDirectory?: string | undefined },
 ): Promise<ApiServer> {
   const server = findOwnPostgres(settings, {});
   if (!server) throw new Error('the URL of the database is not one of loopback');
@@ -47,7 +47,7 @@ export async function startApiServer(
   const { organizationId, organizationToken } = await createOrganization(settings);
   const createDomain = (name: string) => createSendingDomain(settings, organizationId, name);
   const { token } = await createDomain(SENDER_DOMAIN);
-  const api = startProgram(settings, 'api');
+  const api = startProgram(settings, 'api', 'api/server.ts', profileDirectory);
   const worker = hasWorker ? startProgram(settings, 'worker', 'api/worker.ts') : undefined;
   await waitUntil('the api', () => isHealthy(settings.api.url));
   return {
@@ -66,12 +66,16 @@ export async function startApiServer(
   };
 }
 
-function startProgram(settings: Settings, name: string, file = 'api/server.ts'): Child {
+function startProgram(settings: Settings, name: string, file: string, profileDirectory?: string): Child {
   return startChild({
     command: nodeBinary,
     parameters: [join(projectRoot, file)],
     directory: projectRoot,
-    variables: { POSTERN_DIRECTORY: settings.directory, NODE_ENV: 'production' },
+    variables: {
+      POSTERN_DIRECTORY: settings.directory,
+      NODE_ENV: 'production',
+      ...(profileDirectory && { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileDirectory}` }),
+    },
     logFile: join(settings.directory, `log/${name}.log`),
   });
 }

@@ -1,5 +1,6 @@
 /**
- * Postfix' configuration for the benchmarks: a relay to the sink. Durable as Postfix always is (it syncs each queue
+ * Postfix' configuration for the benchmarks: a relay to the sink that signs, or a server that takes mail in and throws it
+ * away behind the queue. Durable as Postfix always is (it syncs each queue
  * file), every service unchrooted, limits raised so that concurrency does not bind. Pure text, for tests and readers.
  */
 
@@ -9,8 +10,10 @@ import { HOSTNAME, listDestinations, SENDER_DOMAIN } from '../world/names.ts';
 export interface PostfixFacts {
   directory: string;
   intakePort: number;
-  milterPort: number;
-  sinkPort: number;
+  /** Undefined: no milter, nothing is signed. */
+  milterPort?: number | undefined;
+  /** Undefined: what is accepted is discarded (discard(8)). */
+  sinkPort?: number | undefined;
   /** Deliveries at a time, to one destination and in all. */
   concurrency: number;
   destinations: number;
@@ -20,7 +23,7 @@ export interface PostfixFacts {
 
 /** What differs from Postfix' defaults, by postconf(5). */
 export function formatMain(facts: PostfixFacts): string {
-  const { directory, concurrency, milterPort } = facts;
+  const { directory, concurrency, milterPort, sinkPort } = facts;
   const settings = {
     compatibility_level: '3.6',
     queue_directory: `${directory}/queue`,
@@ -43,8 +46,11 @@ export function formatMain(facts: PostfixFacts): string {
     default_process_limit: '200',
     default_destination_concurrency_limit: String(concurrency),
     initial_destination_concurrency: String(concurrency),
-    smtpd_milters: `inet:127.0.0.1:${milterPort}`,
-    milter_default_action: 'tempfail', // rather fail than send unsigned
+    ...(sinkPort === undefined && { default_transport: 'discard:' }),
+    ...(milterPort !== undefined && {
+      smtpd_milters: `inet:127.0.0.1:${milterPort}`,
+      milter_default_action: 'tempfail', // rather fail than send unsigned
+    }),
   };
   return Object.entries(settings)
     .map(([name, value]) => `${name} = ${value}\n`)
@@ -96,7 +102,9 @@ export function formatOpendkim({ directory, milterPort }: PostfixFacts): string 
 export function listTables({ directory, destinations, sinkPort }: PostfixFacts): Record<string, string> {
   const names = listDestinations(destinations);
   return {
-    transport: names.map((name) => `${name} smtp:[127.0.0.1]:${sinkPort}\n`).join(''),
+    transport: (sinkPort === undefined ? [] : names)
+      .map((name) => `${name} smtp:[127.0.0.1]:${sinkPort}\n`)
+      .join(''),
     KeyTable: `${SELECTOR} ${SENDER_DOMAIN}:${SELECTOR}:${directory}/dkim.pem\n`,
     SigningTable: `*@${SENDER_DOMAIN} ${SELECTOR}\n`,
   };

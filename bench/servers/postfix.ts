@@ -12,18 +12,17 @@ import { formatMain, formatMaster, formatOpendkim, listTables, type PostfixFacts
 /** Removing a message from the queue follows its delivery. */
 const EMPTY_QUEUE = 'Mail queue is empty';
 
-export function createPostfix(options: PostfixFacts & { privateKey: string }): MailServer {
+export function createPostfix(options: PostfixFacts & { privateKey?: string }): MailServer {
   const { directory, intakePort } = options;
   const configuration = ['-c', join(directory, 'etc')];
   prepareFiles(options);
-  let running: { opendkim: Child; master: number; forget: () => void } | undefined;
+  let running: { opendkim: Child | undefined; master: number; forget: () => void } | undefined;
 
   return {
     name: 'postfix',
     intakePort,
     async start() {
-      const opendkim = startOpendkim(directory);
-      await waitUntil('opendkim', () => isListening(options.milterPort));
+      const opendkim = await startOpendkim(options);
       await runCommand('/usr/sbin/postfix', [...configuration, 'start']);
       const master = Number(readFileSync(join(directory, 'queue/pid/master.pid'), 'utf8'));
       running = { opendkim, master, forget: endGroupWithUs(master) };
@@ -31,7 +30,7 @@ export function createPostfix(options: PostfixFacts & { privateKey: string }): M
     async stop() {
       if (!running) return;
       await runCommand('/usr/sbin/postfix', [...configuration, 'stop']);
-      await running.opendkim.stop('SIGTERM');
+      await running.opendkim?.stop('SIGTERM');
       running.forget();
       running = undefined;
     },
@@ -40,7 +39,7 @@ export function createPostfix(options: PostfixFacts & { privateKey: string }): M
       const processes = readProcesses();
       return {
         postfix: selectTree(processes, running.master),
-        opendkim: selectTree(processes, running.opendkim.pid),
+        ...(running.opendkim && { opendkim: selectTree(processes, running.opendkim.pid) }),
       };
     },
     countReported: () => 0, // nobody keeps track but its log
@@ -52,17 +51,20 @@ export function createPostfix(options: PostfixFacts & { privateKey: string }): M
   };
 }
 
-function startOpendkim(directory: string): Child {
-  return startChild({
+async function startOpendkim({ directory, milterPort }: PostfixFacts): Promise<Child | undefined> {
+  if (milterPort === undefined) return undefined;
+  const opendkim = startChild({
     command: '/usr/sbin/opendkim',
     parameters: ['-f', '-x', join(directory, 'opendkim.conf')],
     directory,
     logFile: join(directory, 'opendkim.log'),
   });
+  await waitUntil('opendkim', () => isListening(milterPort));
+  return opendkim;
 }
 
-function prepareFiles(options: PostfixFacts & { privateKey: string }): void {
-  const { directory, account } = options;
+function prepareFiles(options: PostfixFacts & { privateKey?: string }): void {
+  const { directory, account, privateKey } = options;
   for (const name of ['etc', 'queue', 'data']) mkdirSync(join(directory, name), { recursive: true });
   chmodSync(directory, 0o755);
   chownSync(join(directory, 'data'), account.uid, account.gid);
@@ -71,5 +73,5 @@ function prepareFiles(options: PostfixFacts & { privateKey: string }): void {
   write('etc/master.cf', formatMaster(options));
   write('opendkim.conf', formatOpendkim(options));
   for (const [name, text] of Object.entries(listTables(options))) write(name, text);
-  writeFileSync(join(directory, 'dkim.pem'), options.privateKey, { mode: 0o600 });
+  if (privateKey) writeFileSync(join(directory, 'dkim.pem'), privateKey, { mode: 0o600 });
 }

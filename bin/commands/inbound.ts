@@ -1,26 +1,16 @@
 /** bin/postern inbound: where a domain's mail goes, and what came in. */
-import type { Command } from 'commander';
-import Type, { type Static } from 'typebox';
+import { type Command, Option } from 'commander';
+import Type from 'typebox';
+import {
+  formatMessages,
+  formatRoutes,
+  formatRouteWithSecret,
+  messageSchema,
+  routeSchema,
+  routeWithSecretSchema,
+} from '../inbound-text.ts';
 import { readId } from '../selection.ts';
-import { formatTable } from '../text.ts';
 import { runCommand, unwrap } from './context.ts';
-
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-
-const routeSchema = Type.Object({
-  id: Type.Integer(),
-  address: Type.String(),
-  target: Type.String(),
-  url: nullable(Type.String()),
-});
-const newRouteSchema = Type.Object({ ...routeSchema.properties, secret: nullable(Type.String()) });
-const messageSchema = Type.Object({
-  id: Type.Integer(),
-  status: Type.String(),
-  envelope: Type.Object({ from: Type.String(), to: Type.String() }),
-  subject: nullable(Type.String()),
-  created_at: Type.String(),
-});
 
 export function addInboundCommands(program: Command): void {
   const inbound = program
@@ -32,6 +22,8 @@ export function addInboundCommands(program: Command): void {
 Examples:
   $ bin/postern inbound add '*@in.example.com' --domain example.com --url https://app.example.com/mail
   $ bin/postern inbound add ann@example.com --domain example.com
+  $ bin/postern inbound add bob@example.com --domain example.com --url smtp://mail.example.com
+  $ bin/postern inbound change 7 --url https://new.example.com/mail --spam-refuse-score 8
   $ bin/postern inbound messages --status failed`,
     );
   command(inbound, 'list', 'The routes of all domains').action((_options: object, self: Command) =>
@@ -41,16 +33,34 @@ Examples:
       print(inbound_routes, formatRoutes(inbound_routes));
     }),
   );
-  command(inbound, 'add', 'Makes a route: to an endpoint with --url, else mail is kept to be fetched')
-    .argument('<address>', 'as ann@example.com, sales-*@example.com, *@in.example.com')
-    .requiredOption('--domain <name>', 'as example.com')
-    .option('--url <url>', 'https, may hold user:password@')
-    .action((address: string, { domain, url }: { domain: string; url?: string }, self: Command) =>
+  termsOf(
+    command(inbound, 'add', 'Makes a route: to a server with --url, else mail is kept to be fetched')
+      .argument('<address>', 'as ann@example.com, sales-*@example.com, *@in.example.com')
+      .requiredOption('--domain <name>', 'as example.com'),
+  ).action((address: string, { domain, ...terms }: Terms & { domain: string }, self: Command) =>
+    runCommand(self, async ({ organizationApi, print }) => {
+      const body = { target: 'store', ...readTerms(terms), domain, address };
+      const added = unwrap(
+        await organizationApi().call(routeWithSecretSchema, 'POST', '/inbound_routes', body),
+      );
+      print(added, formatRouteWithSecret(added));
+    }),
+  );
+  termsOf(
+    command(inbound, 'change', 'Changes a route; what is not named stays').argument(
+      '<id>',
+      'of the route',
+      readId,
+    ),
+  )
+    .option('--store', 'mail is kept to be fetched, and sent nowhere')
+    .action((id: number, terms: Terms, self: Command) =>
       runCommand(self, async ({ organizationApi, print }) => {
-        const body = { domain, address, target: url ? 'http' : 'store', ...(url && { url }) };
-        const added = unwrap(await organizationApi().call(newRouteSchema, 'POST', '/inbound_routes', body));
-        const secret = added.secret ? `\n\nIts secret, shown only now:\n\n  ${added.secret}\n` : '';
-        print(added, formatRoutes([added]) + secret);
+        const path = `/inbound_routes/${id}`;
+        const changed = unwrap(
+          await organizationApi().call(routeWithSecretSchema, 'PATCH', path, readTerms(terms)),
+        );
+        print(changed, formatRouteWithSecret(changed));
       }),
     );
   command(inbound, 'remove', 'Deletes a route; its mail is refused from then on')
@@ -75,28 +85,42 @@ Examples:
     );
 }
 
+interface Terms {
+  url?: string;
+  store?: true;
+  tls?: 'required' | 'offered';
+  dmarc?: string;
+  spamRefuseScore?: number;
+  description?: string;
+}
+
+function termsOf(command: Command): Command {
+  return command
+    .option(
+      '--url <url>',
+      'https:// of an application, or smtp:// or smtps:// of a server; may hold user:password@',
+    )
+    .addOption(new Option('--tls <when>', 'to a server by SMTP').choices(['required', 'offered']))
+    .addOption(new Option('--dmarc <policy>', 'what p=reject means').choices(['honour', 'mark']))
+    .option('--spam-refuse-score <score>', 'mail from this score on is refused', Number)
+    .option('--description <text>', 'what it is for');
+}
+
+/** As the API has them; the scheme of an URL says which kind of target it is. */
+function readTerms({ url, store, tls, dmarc, spamRefuseScore, description }: Terms): object {
+  return {
+    ...(store && { target: 'store' }),
+    ...(url !== undefined && { target: /^smtps?:/i.test(url) ? 'smtp' : 'http', url }),
+    ...(tls && { requires_tls: tls === 'required' }),
+    ...(dmarc && { dmarc }),
+    ...(spamRefuseScore !== undefined && { spam_refuse_score: spamRefuseScore }),
+    ...(description !== undefined && { description }),
+  };
+}
+
 function command(inbound: Command, name: string, description: string): Command {
   return inbound
     .command(name)
     .description(description)
     .option('--organization-token <token>', "the organization's API token");
-}
-
-function formatRoutes(routes: readonly Static<typeof routeSchema>[]): string {
-  if (routes.length === 0) return 'No routes. bin/postern inbound add makes one.';
-  return formatTable(
-    ['id', 'address', 'target', 'url'],
-    routes.map(({ id, address, target, url }) => [String(id), address, target, url ?? '']),
-  );
-}
-
-function formatMessages(messages: readonly Static<typeof messageSchema>[]): string {
-  if (messages.length === 0) return 'No messages.';
-  return formatTable(
-    ['id', 'status', 'from', 'to', 'subject', 'at'],
-    messages.map(({ id, status, envelope, subject, created_at }) => [
-      ...[String(id), status, envelope.from, envelope.to],
-      ...[subject ?? '', created_at],
-    ]),
-  );
 }

@@ -20,6 +20,8 @@ export type RpcInput<C extends Contract> = {
   params: ParamsOf<C>;
   /** Goes with the call and into the api's log; made here where it is missing or no sane id. */
   requestId?: string | undefined;
+  /** W3C's: the trace that the call belongs to */
+  traceparent?: string | undefined;
 } & (undefined extends BodyOf<C> ? { body?: undefined } : { body: BodyOf<C> });
 
 export interface RpcClient {
@@ -47,12 +49,17 @@ export function createRpcClient(options: RpcClientOptions): RpcClient {
   const cache = createCache({ redisUrl, sealKey: deriveKey(masterKey, 'rpc-cache'), log, metrics });
 
   return {
-    async call(contract, { params, body, requestId }) {
+    async call(contract, { params, body, requestId, traceparent }) {
       const fault = findFault(contract, params, body);
       if (fault) return { ok: false, reason: 'refused', code: 'invalid_request', ...fault };
       const id = isSaneRequestId(requestId) ? requestId : makeRequestId();
       const send = () =>
-        transport.send(contract, { params: params as Record<string, unknown>, body, requestId: id });
+        transport.send(contract, {
+          params: params as Record<string, unknown>,
+          body,
+          requestId: id,
+          traceparent,
+        });
       return contract.cache ? cache.find(contract, contract.cache, params, send) : send();
     },
     async close() {

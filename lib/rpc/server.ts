@@ -8,6 +8,7 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Value from 'typebox/value';
 import { isSameSecret } from '../secrets.ts';
+import { readTraceparent, TRACEPARENT_HEADER } from '../tracing/tracer.ts';
 import type { BodyOf, Contract, ParamsOf, ReplyOf } from './contracts/contract.ts';
 import { REQUEST_ID_HEADER, requestIdOf } from './request-id.ts';
 import { checksOf, hasBody } from './validation.ts';
@@ -37,6 +38,8 @@ export class RpcRefusal extends Error {
 export interface RpcContext {
   requestId: string;
   log: FastifyBaseLogger;
+  /** The caller's span; undefined where nothing is traced. */
+  traceparent?: string | undefined;
 }
 
 /** Null: there is none. Throws RpcRefusal to say no; anything else it throws is a 500. */
@@ -91,7 +94,8 @@ async function answer<C extends Contract>(
     return sendError(reply, request.id, 400, { code: 'invalid_request', ...fault });
   }
 
-  const context = { requestId: request.id, log: request.log };
+  const traceparent = readTraceparent(request.headers[TRACEPARENT_HEADER]);
+  const context = { requestId: request.id, log: request.log, traceparent };
   const value = await handler({ params: params as ParamsOf<C>, body: body as BodyOf<C> }, context);
   if (value === null)
     return sendError(reply, request.id, 404, { code: 'not_found', message: 'There is none' });

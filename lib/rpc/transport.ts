@@ -5,6 +5,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import got, { type Got, type Response } from 'got';
 import type { Logger } from '../log.ts';
+import { TRACEPARENT_HEADER } from '../tracing/tracer.ts';
 import type { Contract, ReplyOf } from './contracts/contract.ts';
 import type { RpcMetrics } from './metrics.ts';
 import { REQUEST_ID_HEADER } from './request-id.ts';
@@ -35,6 +36,7 @@ export interface Request {
   params: Record<string, unknown>;
   body: unknown;
   requestId: string;
+  traceparent?: string | undefined;
 }
 
 export interface Transport {
@@ -88,7 +90,7 @@ export function createTransport({ url, serviceToken, log, metrics }: TransportOp
 async function exchange<C extends Contract>(
   http: Got,
   contract: C,
-  { params, body, requestId }: Request,
+  { params, body, requestId, traceparent }: Request,
 ): Promise<RpcResult<ReplyOf<C>> | 'invalid_reply'> {
   const json = hasBody(contract) ? Buffer.from(JSON.stringify(body)) : undefined;
   const timeoutMs = TOTAL_TIMEOUT_MS + Math.ceil((json?.length ?? 0) / BYTES_PER_EXTRA_MS);
@@ -99,6 +101,7 @@ async function exchange<C extends Contract>(
       method: contract.method,
       headers: {
         [REQUEST_ID_HEADER]: requestId,
+        ...(traceparent === undefined ? {} : { [TRACEPARENT_HEADER]: traceparent }),
         ...(json === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(json === undefined ? {} : { body: json }),

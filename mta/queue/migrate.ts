@@ -11,8 +11,11 @@ import { createPool, inTransaction } from './database.ts';
 const DIRECTORY = join(import.meta.dirname, 'migrations');
 const LOCK = 7_013_001; // any number that nobody else locks
 
-/** @returns the names of the migrations that were run */
-export async function migrateQueue(pool: pg.Pool): Promise<string[]> {
+/**
+ * @param only no others: the schema that a backup was made of
+ * @returns the names of the migrations that were run
+ */
+export async function migrateQueue(pool: pg.Pool, only?: ReadonlySet<string>): Promise<string[]> {
   return inTransaction(pool, async (client) => {
     await client.query('select pg_advisory_xact_lock($1)', [LOCK]);
     await client.query(`
@@ -22,15 +25,20 @@ export async function migrateQueue(pool: pg.Pool): Promise<string[]> {
       )`);
     const { rows } = await client.query<{ name: string }>('select name from schema_migrations');
     const done = new Set(rows.map((row) => row.name));
-    const missing = readdirSync(DIRECTORY)
-      .filter((name) => name.endsWith('.sql') && !done.has(name))
-      .sort();
+    const missing = listQueueMigrations().filter((name) => !done.has(name) && (only?.has(name) ?? true));
     for (const name of missing) {
       await client.query(readFileSync(join(DIRECTORY, name), 'utf8'));
       await client.query('insert into schema_migrations (name) values ($1)', [name]);
     }
     return missing;
   });
+}
+
+/** In the order in which they are run. */
+export function listQueueMigrations(): string[] {
+  return readdirSync(DIRECTORY)
+    .filter((name) => name.endsWith('.sql'))
+    .sort();
 }
 
 if (import.meta.main) {

@@ -160,6 +160,7 @@ describe('the hand-over to the mta', () => {
           'X-Postern-Tags: W10=', // []
           'X-Postern-Stream: transactional',
           'X-Postern-Unsubscribe: no',
+          'X-Postern-Traceparent: ',
           'X-Postern-Spam-Thresholds: ',
           content,
         ].join('\r\n'),

@@ -65,6 +65,7 @@ const routes: Record<string, Route> = {
     payload: { address: 'x@ours.test', domain: 'ours.test', target: 'store' },
   },
   'GET /inbound_routes/:id': reads,
+  'PATCH /inbound_routes/:id': { ...reads, payload: { description: 'x' } },
   'DELETE /inbound_routes/:id': reads,
   'GET /inbound_messages': reads,
   'GET /inbound_messages/:id': reads,

@@ -74,20 +74,24 @@ describe('api/migrate', () => {
     assert.deepEqual(
       rows.filter(({ notify }) => notify).map(({ name }) => name),
       [
+        'back-up',
         'bounce-inbound',
         'cancel-late',
         'check-addresses',
+        'clear-away',
         'guard-abuse',
         'hand-over',
         'import-suppressions',
         'invalidate',
         'learn-spam',
+        'make-partitions',
         'play-sandbox',
         'purge-messages',
         'send-tls-reports',
         'tell-organization',
         'tell-owner',
         'tidy-storage',
+        'verify-backup',
       ],
     );
   });

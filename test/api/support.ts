@@ -17,7 +17,7 @@ import type { Settings } from '../../config/schema.ts';
 import { createLogger } from '../../lib/log.ts';
 import type { Contract } from '../../lib/rpc/contracts/contract.ts';
 import { createTestDatabase } from '../support/postgres.ts';
-import { createTestSettings } from '../support/settings.ts';
+import { type Changes, createTestSettings } from '../support/settings.ts';
 import { type Watch, watchReplies } from './replies.ts';
 
 export const log = createLogger('test', { level: 'silent' });
@@ -46,8 +46,6 @@ export interface TestApi {
 
 let keyPair: KeyPair | undefined;
 let count = 0;
-
-type Changes = Parameters<typeof createTestSettings>[0];
 
 /** @param reroute the address of the database as the api is to see it */
 export async function startTestApi(
@@ -92,7 +90,7 @@ export async function startTestApi(
   };
 }
 
-async function createTenant(
+export async function createTenant(
   store: Store,
   settings: Settings,
   { domain, isVerified = true }: { domain?: string; isVerified?: boolean } = {},

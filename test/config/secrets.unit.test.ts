@@ -9,7 +9,12 @@ describe('config/secrets', () => {
       database: { url: 'postgres://app:hunter2@db.test/postern' },
       redis: { url: 'redis://:hunter3@cache.test/0' },
       queue: { url: 'postgres://queue@db.test/queue' },
-      secrets: { storageAccessKeyId: 'hunter4', storageSecretKey: 'hunter5' },
+      secrets: {
+        storageAccessKeyId: 'hunter4',
+        storageSecretKey: 'hunter5',
+        backupAccessKeyId: 'hunter6',
+        backupSecretKey: 'hunter7',
+      },
     });
     const shown = JSON.stringify(maskSecrets(settings));
     for (const secret of ['hunter2', 'hunter3', ...Object.values(settings.secrets)]) {

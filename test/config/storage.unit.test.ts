@@ -20,6 +20,23 @@ describe('config/storage', () => {
     assert.match(problem, /^secrets\.storageAccessKeyId, secrets\.storageSecretKey: required/);
   });
 
+  it('keeps backups out of the bucket of the sources: whoever can delete the one could delete the other', () => {
+    const { storage, backup } = createTestSettings();
+    const keys = { ...secrets, backupAccessKeyId: 'id', backupSecretKey: 'key' };
+    const problemsWith = (endpoint: string) =>
+      findStorageProblems(
+        createTestSettings({
+          secrets: keys,
+          storage: { ...storage, endpoint: 'https://s3.test/b' },
+          backup: { ...backup, endpoint },
+        }),
+      );
+
+    assert.deepEqual(problemsWith('https://s3.test/backups'), []);
+    assert.match(problemsWith('https://s3.test/b')[0] ?? '', /^backup\.endpoint: must be another bucket/);
+    assert.match(problemsWith('https://s3.test')[0] ?? '', /^backup\.endpoint: must be the URL of a bucket/);
+  });
+
   for (const [endpoint, environment, isGood] of [
     ['https://s3.test/bucket', 'production', true],
     ['http://127.0.0.1:9000/bucket', 'production', true],

@@ -11,7 +11,7 @@ import type { RunningQueue } from '../../mta/queue/running-queue.ts';
 import { Sites } from '../../mta/queue/sites.ts';
 import { StoredLimits } from '../../mta/queue/stored-limits.ts';
 import type { TestDatabase } from './postgres.ts';
-import { createClaims } from './queue.ts';
+import { createClaims, createQueueDatabase, emptyQueue } from './queue.ts';
 
 export const SERVICE_TOKEN = 'test-service-token-of-24-characters';
 
@@ -80,8 +80,35 @@ export async function createControl(findQueue: () => RunningQueue | undefined): 
   };
 }
 
+export interface ControlSuite {
+  database: TestDatabase;
+  /** A test that closes it may put another in its place. */
+  queue: ControlledQueue;
+  control: Control;
+}
+
+/** For the suite that calls it: a database, and for each test an empty queue with the control app over it. */
+export function useControl(name: string): ControlSuite {
+  const suite = {} as ControlSuite; // each test finds it filled
+  before(async () => {
+    suite.database = await createQueueDatabase(name);
+  });
+  after(() => suite.database.drop());
+  beforeEach(async () => {
+    await emptyQueue(suite.database);
+    await emptyControl(suite.database);
+    suite.queue = createControlledQueue(suite.database);
+    suite.control = await createControl(() => suite.queue);
+  });
+  afterEach(async () => {
+    await suite.control.close();
+    await suite.queue.claims.close();
+  });
+  return suite;
+}
+
 /** Empties what emptyQueue does not. */
-export async function emptyControl({ pool }: TestDatabase): Promise<void> {
+async function emptyControl({ pool }: TestDatabase): Promise<void> {
   await pool.query(
     'truncate queue_pauses, queue_actions, destination_limits, destination_sites, pace_changes',
   );

@@ -12,6 +12,8 @@ export interface HandOver {
   /** Lines end in CRLF; no line may begin with a dot. */
   body: string;
   priority?: number;
+  /** What is asked of TLS */
+  tls?: 'required';
 }
 
 const ACCEPT_DEADLINE_MS = 60_000;
@@ -93,12 +95,13 @@ export class IntakeSession {
 }
 
 /** The message as the worker composes it. */
-export function format({ messageId, domain, to, body, priority }: HandOver): string {
+export function format({ messageId, domain, to, body, priority, tls }: HandOver): string {
   return [
     `X-Postern-Message: ${messageId}`,
     'X-Postern-Organization: 1',
     `X-Postern-Domain: ${domain}`,
     ...(priority === undefined ? [] : [`X-Postern-Priority: ${priority}`]),
+    ...(tls === undefined ? [] : [`X-Postern-TLS: ${tls}`]),
     `From: s@${domain}`,
     `To: ${to[0] ?? ''}`,
     `Subject: ${messageId}`,

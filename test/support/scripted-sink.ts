@@ -1,13 +1,26 @@
 /**
  * A recipient's SMTP server that does what a test says at each stage: another reply, a long silence, a closed
- * connection. Without a word from the script it takes everything. It keeps a record of what arrived.
+ * connection. Without a word from the script it takes everything. It keeps a record of what arrived. STARTTLS is there
+ * when a script offers and accepts it.
  */
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
+import { createSecureContext, TLSSocket } from 'node:tls';
+import type { Certificate } from '../../lib/certificate.ts';
 import { portOf } from '../../sandbox/port.ts';
 
 /** `dot`: the message is complete; its reply says whether it is taken. */
-export type Stage = 'connect' | 'ehlo' | 'mail' | 'rcpt' | 'data' | 'dot' | 'rset' | 'quit' | 'other';
+export type Stage =
+  | 'connect'
+  | 'ehlo'
+  | 'starttls'
+  | 'mail'
+  | 'rcpt'
+  | 'data'
+  | 'dot'
+  | 'rset'
+  | 'quit'
+  | 'other';
 
 export interface Moment {
   stage: Stage;
@@ -19,17 +32,21 @@ export interface Moment {
   client: string;
   /** Number of the connection, from 1 */
   connection: number;
+  isTls: boolean;
 }
 
 /** In place of a reply: the connection is closed without one. */
 export const DROP = Symbol('drop');
 export type Reaction = string | typeof DROP | undefined;
+/** A reply of 220 to STARTTLS begins TLS, however it goes on; after this one the client's hello is answered in plaintext. */
+export const GARBAGE = '220 2.0.0 Ready or not';
 /** A promise that does not resolve holds the client at this stage. */
 export type Script = (moment: Moment) => Reaction | Promise<Reaction>;
 
 export interface Arrival {
   recipient: string;
   connection: number;
+  isTls: boolean;
   /** Without the final dot; dot-stuffing undone. */
   data: Buffer;
   /** Whether our 250 was written. */
@@ -39,6 +56,8 @@ export interface Arrival {
 export interface ScriptedSink {
   port: number;
   script: Script;
+  /** For STARTTLS */
+  certificate: Certificate | undefined;
   /** Everything that clients did, in order. */
   readonly moments: Moment[];
   readonly arrivals: Arrival[];
@@ -56,6 +75,7 @@ export interface ScriptedSink {
 const DEFAULTS: Record<Stage, string> = {
   connect: '220 sink.test ESMTP',
   ehlo: '250-sink.test\r\n250-8BITMIME\r\n250 SMTPUTF8',
+  starttls: '502 5.5.1 There is no TLS',
   mail: '250 2.1.0 OK',
   rcpt: '250 2.1.5 OK',
   data: '354 Go ahead',
@@ -80,6 +100,7 @@ export async function startScriptedSink(): Promise<ScriptedSink> {
   const sink = {
     port: 0,
     script: (() => undefined) as Script,
+    certificate: undefined as Certificate | undefined,
     moments: [] as Moment[],
     arrivals: [] as Arrival[],
     copies: (recipient: string) =>
@@ -108,12 +129,12 @@ export async function startScriptedSink(): Promise<ScriptedSink> {
 }
 
 class Session {
-  readonly #socket: Socket;
+  #socket: Socket;
   readonly #number: number;
   readonly #sink: ScriptedSink;
   readonly #address: string;
   readonly #client: string;
-  readonly #reader: Reader;
+  #reader: Reader;
   #recipient = '';
 
   constructor(socket: Socket, number: number, sink: ScriptedSink) {
@@ -134,9 +155,20 @@ class Session {
       if (stage === 'rcpt') this.#recipient = /<([^>]*)>/.exec(line.toString('latin1'))?.[1] ?? '';
       reply = await this.#react(stage);
       if (stage === 'quit') this.#socket.end();
+      if (stage === 'starttls' && String(reply).startsWith('220')) this.#secure(reply === GARBAGE);
       if (stage === 'data' && typeof reply === 'string' && reply.startsWith('354'))
         reply = await this.#receive();
     }
+  }
+
+  #secure(isBroken: boolean): void {
+    const plain = this.#socket;
+    if (isBroken) return void plain.once('data', () => plain.write(`${DEFAULTS.other}\r\n`));
+    plain.removeAllListeners('data');
+    const secureContext = createSecureContext(this.#sink.certificate);
+    this.#socket = new TLSSocket(plain, { isServer: true, secureContext });
+    this.#socket.on('error', () => plain.destroy());
+    this.#reader = new Reader(this.#socket);
   }
 
   async #receive(): Promise<string | typeof DROP> {
@@ -145,6 +177,7 @@ class Session {
     const arrival: Arrival = {
       recipient: this.#recipient,
       connection: this.#number,
+      isTls: this.#socket instanceof TLSSocket,
       data: Buffer.from(data.toString('latin1').replaceAll('\r\n..', '\r\n.'), 'latin1'),
       isAccepted: false,
     };
@@ -159,6 +192,7 @@ class Session {
       address: this.#address,
       client: this.#client,
       connection: this.#number,
+      isTls: this.#socket instanceof TLSSocket,
     };
     this.#sink.moments.push(moment);
     const reply = (await this.#sink.script(moment)) ?? DEFAULTS[stage];
@@ -176,6 +210,7 @@ class Session {
 function stageOf(line: string): Stage {
   const verb = line.slice(0, 4).toLowerCase();
   if (verb === 'helo') return 'ehlo';
+  if (/^starttls$/i.test(line)) return 'starttls';
   return (
     (['ehlo', 'mail', 'rcpt', 'data', 'rset', 'quit'] as const).find((stage) => stage === verb) ?? 'other'
   );

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
 
-type Changes = {
+export type Changes = {
   [Section in keyof Settings]?: Settings[Section] extends object
     ? Partial<Settings[Section]>
     : Settings[Section];

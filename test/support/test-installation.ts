@@ -9,6 +9,8 @@ import Value from 'typebox/value';
 import { type Settings, settingsSchema } from '../../config/schema.ts';
 import { explainTakenPort } from '../../deploy/local/ports.ts';
 
+/** Of a collector of traces, as OpenTelemetry has it */
+const OTLP_PORT = 4318;
 const OFFSETS = [16_000, 15_000, 14_000, 13_000, 12_000, 11_000, 10_000];
 /** What a process connects to, not what it listens on. */
 const REMOTE = new Set(['remotePort']);
@@ -56,6 +58,8 @@ function shiftDefaults(offset: number, engine: Settings['spam']['engine']): { tr
     Number(new URL(shiftUrl(defaults.spam.url)).port),
     Number(new URL(shiftUrl(defaults.spam.controllerUrl)).port),
   );
+  // A request that asks for it is traced, and nothing else.
+  const tracing = { endpoint: `http://127.0.0.1:${shift(OTLP_PORT)}/v1/traces`, ratio: 0 };
   return {
     ports,
     tree: {
@@ -71,6 +75,7 @@ function shiftDefaults(offset: number, engine: Settings['spam']['engine']): { tr
         url: shiftUrl(defaults.spam.url),
         controllerUrl: shiftUrl(defaults.spam.controllerUrl),
       },
+      tracing,
       webhooks: { allowHttp: true, allowLoopback: true },
       queue: {
         url: shiftUrl(defaults.queue.url),

@@ -18,7 +18,10 @@ export function register(this: HarakaPlugin): void {
 /** Haraka's own copy of the message is for the plugins that read it. */
 export const chooseBuffer = guard('authentication.chooseBuffer', ({ transaction }) => {
   const { checksSpam, checksViruses } = inboundContext().settings.inbound;
-  if (transaction) transaction.discard_data = !checksSpam && !checksViruses;
+  if (transaction && !checksSpam && !checksViruses) {
+    transaction.discard_data = true;
+    transaction.message_stream.destroy = () => {}; // there is no file
+  }
   return undefined;
 });
 

@@ -36,7 +36,7 @@ export const countRefusal = guard<readonly [number, string, string, string, unkn
 );
 
 async function deliverMessage(connection: HarakaConnection): Promise<Reply> {
-  const { settings, rpc, log } = inboundContext();
+  const { settings, rpc, log, returnPathKey } = inboundContext();
   const { transaction } = connection;
   const message = transaction && messageOf(transaction);
   const { recipients, authentication } = transaction ? envelopeOf(transaction) : { recipients: [] };
@@ -59,7 +59,7 @@ async function deliverMessage(connection: HarakaConnection): Promise<Reply> {
       },
       id: transaction.uuid,
     },
-    { hostname: settings.hostname, masterKey: settings.secrets.key, rpc, log },
+    { hostname: settings.hostname, returnPathKey, rpc, log },
   );
   const facts = {
     transaction: transaction.uuid,

@@ -24,7 +24,8 @@ export function register(this: HarakaPlugin): void {
 export const checkRecipient = guard<readonly [HarakaAddress]>(
   'recipients.checkRecipient',
   async ({ transaction, uuid }, [given]) => {
-    const { settings, rpc, metrics } = inboundContext();
+    const context = inboundContext();
+    const { settings, metrics } = context;
     if (!transaction) return replies.internalError;
     const envelope = envelopeOf(transaction);
     envelope.named += 1;
@@ -33,7 +34,7 @@ export const checkRecipient = guard<readonly [HarakaAddress]>(
     if (envelope.recipients.length >= maxRecipients) return replies.tooManyRecipients;
 
     const address = recipientAddress(given, settings);
-    const found = address === undefined ? 'invalid' : await findRecipient(address, settings, rpc, uuid);
+    const found = address === undefined ? 'invalid' : await findRecipient(address, context, uuid);
     const reply = typeof found === 'string' ? refusals[found] : acceptRecipient(envelope, found);
     metrics.recipients.inc({ outcome: reply ? outcomeOf(reply) : 'accepted' });
     return reply ?? 'ok';

@@ -124,7 +124,7 @@ describe('the endpoint of an inbound route', () => {
     const basic = `Basic ${Buffer.from('actionmailbox:s:cret').toString('base64')}`;
     assert.equal(got.headers.authorization, basic);
     assert.equal(String(got.headers['x-mailpace-signature']).length, 88);
-    await reaches(body.ids[0], 'delivered');
+    await world.reaches(body.ids[0], 'delivered');
   });
 
   it('tries five times, at growing intervals, and then has failed', async () => {
@@ -134,7 +134,7 @@ describe('the endpoint of an inbound route', () => {
     const attempts = () => endpoint.received.filter(({ path }) => path === '/fails').length;
     for (let attempt = 1; attempt <= INBOUND_RETRY_DELAYS_SECONDS.length; attempt++) {
       await concluded(body.ids[0], attempt);
-      const message = await reaches(body.ids[0], attempt === 5 ? 'failed' : 'retrying');
+      const message = await world.reaches(body.ids[0], attempt === 5 ? 'failed' : 'retrying');
       assert.equal(message.reason, '500 no');
       await world.api.store.pool.query(
         'update webhook_deliveries set next_attempt_at = now() where claim is null',
@@ -201,14 +201,5 @@ describe('the endpoint of an inbound route', () => {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     throw new Error(`attempt ${attempts} did not come to an end`);
-  }
-
-  async function reaches(id: number, status: string) {
-    for (let waited = 0; waited < 500; waited++) {
-      const { body } = await world.call('GET', `/inbound_messages/${id}`);
-      if (body.status === status) return body;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    throw new Error(`message ${id} did not become ${status}`);
   }
 });

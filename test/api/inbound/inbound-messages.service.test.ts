@@ -106,6 +106,34 @@ describe('mail that came in', () => {
     await receiver.close();
   });
 
+  it('keeps what comes at the same time: each its own content, twice the same once, nobody the unknown', async () => {
+    await world.createRoute('crowd-*@rich.test');
+    const arrivals = Array.from({ length: 12 }, (_, index) => `Subject: crowd ${index}\r\n\r\n${index}\r\n`);
+    const results = await Promise.all([
+      ...arrivals.map((text, index) => receive(world.api, `crowd-${index}@rich.test`, text)),
+      receive(world.api, 'crowd-0@rich.test', arrivals[0] ?? ''),
+      receive(world.api, 'nobody@rich.test', 'Subject: x\r\n\r\n'),
+    ]);
+
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      [...Array(13).fill(200), 422],
+    );
+    const [first, again] = [results[0]?.body, results[12]?.body];
+    assert.deepEqual([first.ids.length + again.ids.length, first.duplicates + again.duplicates], [1, 1]);
+    for (const [index, { body }] of results.slice(1, 12).entries()) {
+      const source = await world.api.app.inject({
+        url: `/api/v1/inbound_messages/${body.ids[0]}/source`,
+        headers: { 'mailpace-server-token': world.tenant.token },
+      });
+      assert.equal(source.body, arrivals[index + 1]);
+    }
+    const { rows } = await world.api.store.pool.query(
+      'select from inbound_sources where not exists (select from inbound_messages where source_id = inbound_sources.id)',
+    );
+    assert.equal(rows.length, 0);
+  });
+
   it('links a reply to the message it answers, on its timeline, once', async () => {
     await world.createRoute('reply@rich.test');
     const sent = await world.api.app.inject(sendRequest(world.tenant));

@@ -1,5 +1,6 @@
 /** Who gets the mail of an address. */
 import assert from 'node:assert/strict';
+import { startWebhookEndpoint } from '../../support/webhook-endpoint.ts';
 import { type InboundWorld, receive, startInboundApi } from './support.ts';
 
 describe('inbound routes', () => {
@@ -60,6 +61,73 @@ describe('inbound routes', () => {
     assert.deepEqual(Object.keys(foreign.body.errors), ['address']);
   });
 
+  it('are changed: what waits goes to the new place, or is kept; the audit log says so', async () => {
+    const endpoint = await startWebhookEndpoint();
+    endpoint.answer = ({ path }) => ({ status: path === '/new' ? 200 : 500 });
+    const url = `${endpoint.url}/old`;
+    const { id } = await world.createRoute('moves@rich.test', { target: 'http', url });
+    const received = await receive(world.api, 'moves@rich.test', 'Subject: 1\r\n\r\n');
+    await world.reaches(received.body.ids[0], 'retrying');
+    world.api.invalidated.length = 0;
+
+    const terms = { url: `${endpoint.url}/new`, dmarc: 'mark', spam_refuse_score: 6 };
+    const moved = await world.call('PATCH', `/inbound_routes/${id}`, terms);
+    assert.deepEqual([moved.status, moved.body.secret], [200, null]);
+    assert.deepEqual(
+      [moved.body.url, moved.body.dmarc, moved.body.spam_refuse_score],
+      [`${endpoint.url}/new`, 'mark', 6],
+    );
+    assert.ok(world.api.invalidated.includes('findInboundRecipient {"address":"moves@rich.test"}'));
+    await world.api.store.pool.query(
+      'update webhook_deliveries set next_attempt_at = now() where claim is null',
+    );
+    await world.reaches(received.body.ids[0], 'delivered');
+
+    await world.call('PATCH', `/inbound_routes/${id}`, { url });
+    const waits = await receive(world.api, 'moves@rich.test', 'Subject: 2\r\n\r\n');
+    await world.reaches(waits.body.ids[0], 'retrying');
+    assert.equal((await world.call('PATCH', `/inbound_routes/${id}`, { target: 'store' })).body.url, null);
+    await world.reaches(waits.body.ids[0], 'stored');
+    const again = await world.call('PATCH', `/inbound_routes/${id}`, { target: 'http', url });
+    assert.match(again.body.secret, /^whsec_/);
+    await endpoint.close();
+
+    const { rows } = await world.api.store.pool.query(
+      `select details from audit_entries where action = 'inbound_route.changed' and subject_id = $1 order by id limit 1`,
+      [id],
+    );
+    const details = { target: 'http', destination: terms.url, dmarc: 'mark', spam_refuse_score: 6 };
+    assert.deepEqual(rows, [{ details }]);
+  });
+
+  it('refuse changes that make no sense, and change nothing', async () => {
+    const { id, ...route } = await world.createRoute('stays@rich.test');
+    for (const [changes, field] of [
+      [{ target: 'http' }, 'url'],
+      [{ url: 'https://example.com/' }, 'url'],
+      [{ requires_tls: false }, 'requires_tls'],
+      [{ address: 'x@rich.test' }, 'address'],
+      [{ target: 'smtp', url: 'smtp://a:b@127.0.0.1:2525', requires_tls: false }, 'requires_tls'],
+    ] as const) {
+      const { status, body } = await world.call('PATCH', `/inbound_routes/${id}`, changes);
+      assert.deepEqual([status, Object.keys(body.errors)], [422, [field]], JSON.stringify(changes));
+    }
+    assert.equal((await world.call('PATCH', `/inbound_routes/${id}`, {})).status, 422);
+    const { secret, ...unchanged } = route;
+    assert.deepEqual((await world.call('GET', `/inbound_routes/${id}`)).body, { id, ...unchanged });
+  });
+
+  it('that are deleted keep what waited for them', async () => {
+    const endpoint = await startWebhookEndpoint();
+    endpoint.answer = () => ({ status: 500 });
+    const { id } = await world.createRoute('ends@rich.test', { target: 'http', url: endpoint.url });
+    const { body } = await receive(world.api, 'ends@rich.test', 'Subject: 3\r\n\r\n');
+    await world.reaches(body.ids[0], 'retrying');
+    await world.call('DELETE', `/inbound_routes/${id}`);
+    await world.reaches(body.ids[0], 'stored');
+    await endpoint.close();
+  });
+
   for (const [name, changes, field] of [
     ['another domain', { address: 'a@example.com' }, 'address'],
     ['no address', { address: 'rich.test' }, 'address'],
@@ -68,6 +136,14 @@ describe('inbound routes', () => {
     ['an URL of storage', { address: 'u@rich.test', url: 'https://example.com/' }, 'url'],
     ['no URL', { address: 'u@rich.test', target: 'http' }, 'url'],
     ['a private address', { address: 'u@rich.test', target: 'http', url: 'https://10.0.0.1/' }, 'url'],
+    ['no server', { address: 'u@rich.test', target: 'smtp', url: 'https://example.com/' }, 'url'],
+    ['a path behind a server', { address: 'u@rich.test', target: 'smtp', url: 'smtp://127.0.0.1/x' }, 'url'],
+    ['a private server', { address: 'u@rich.test', target: 'smtp', url: 'smtp://10.0.0.1' }, 'url'],
+    [
+      'a port of something else',
+      { address: 'u@rich.test', target: 'smtp', url: 'smtp://127.0.0.1:6379' },
+      'url',
+    ],
     ['a user alone', { address: 'u@rich.test', target: 'http', url: 'https://me@127.0.0.1:9999/' }, 'url'],
   ] as const) {
     it(`refuses a route with ${name}`, async () => {

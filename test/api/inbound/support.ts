@@ -1,7 +1,9 @@
 /** Mail as the inbound server gives it to the api. */
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NewInboundMessage } from '../../../lib/rpc/contracts/inbound-messages.ts';
+import type { Changes } from '../../support/settings.ts';
 import type { Tenant, TestApi } from '../support.ts';
 import { startWebhookApi, type WebhookApi } from '../webhooks/support.ts';
 
@@ -56,7 +58,7 @@ export interface InboundWorld {
   /** Of rich.test */
   tenant: Tenant;
   call(
-    method: 'GET' | 'POST' | 'DELETE',
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
     path: string,
     payload?: object,
     token?: string,
@@ -67,12 +69,15 @@ export interface InboundWorld {
   /** A route that keeps what comes, unless `changes` say otherwise. */
   // biome-ignore lint/suspicious/noExplicitAny: whatever the api answers
   createRoute(address: string, changes?: object): Promise<any>;
+  /** The message when it has this status; throws after five seconds. */
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the api answers
+  reaches(id: number, status: string): Promise<any>;
   close(): Promise<void>;
 }
 
 /** An api that takes mail for rich.test, and sends what it has to tell of it. */
-export async function startInboundApi(prefix: string): Promise<InboundWorld> {
-  const api = await startWebhookApi(prefix);
+export async function startInboundApi(prefix: string, settings: Changes = {}): Promise<InboundWorld> {
+  const api = await startWebhookApi(prefix, {}, settings);
   const tenant = await api.createTenant({ domain: 'rich.test' });
   const dispatcher = api.startDispatcher();
   const call: InboundWorld['call'] = async (method, path, payload, token = tenant.token) => {
@@ -97,6 +102,14 @@ export async function startInboundApi(prefix: string): Promise<InboundWorld> {
       });
       assert.equal(status, 201, JSON.stringify(body));
       return body;
+    },
+    async reaches(id, status) {
+      for (let waited = 0; waited < 500; waited++) {
+        const { body } = await call('GET', `/inbound_messages/${id}`);
+        if (body.status === status) return body;
+        await sleep(10);
+      }
+      throw new Error(`message ${id} did not become ${status}`);
     },
     async close() {
       await dispatcher.close();

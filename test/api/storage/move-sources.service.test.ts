@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { TIDY_STORAGE } from '../../../api/jobs/queues.ts';
+import { TIDY_STORAGE } from '../../../api/jobs/schedule.ts';
 import { tidyStorage } from '../../../api/jobs/tidy-storage.ts';
 import { loadSource } from '../../../api/storage/load-source.ts';
 import { type ObjectStore, openObjectStore } from '../../../api/storage/object-store.ts';

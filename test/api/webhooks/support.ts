@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { type Dispatcher, startDispatcher } from '../../../api/webhooks/dispatcher.ts';
 import { createWebhookMetrics } from '../../../api/webhooks/metrics.ts';
 import { type DeliveryEventChanges, deliveryEvent } from '../../support/delivery-event.ts';
+import type { Changes } from '../../support/settings.ts';
 import { log, sendRequest, startTestApi, type Tenant, type TestApi } from '../support.ts';
 
 export interface WebhookApi extends TestApi {
@@ -28,8 +29,12 @@ export interface WebhookApi extends TestApi {
 export async function startWebhookApi(
   prefix: string,
   webhooks: Partial<TestApi['settings']['webhooks']> = {},
+  others: Changes = {},
 ): Promise<WebhookApi> {
-  const api = await startTestApi(prefix, { webhooks: { allowHttp: true, allowLoopback: true, ...webhooks } });
+  const api = await startTestApi(prefix, {
+    ...others,
+    webhooks: { allowHttp: true, allowLoopback: true, ...webhooks },
+  });
   const { store, settings } = api;
   const registry = new Registry();
   const metrics = createWebhookMetrics(store.pool, registry);

@@ -1,48 +1,27 @@
 import assert from 'node:assert/strict';
 import { paceOf } from '../../../lib/sites.ts';
 import { runUpkeep } from '../../../mta/queue/upkeep.ts';
-import {
-  type Control,
-  type ControlledQueue,
-  createControl,
-  createControlledQueue,
-  emptyControl,
-} from '../../support/control.ts';
-import type { TestDatabase } from '../../support/postgres.ts';
-import { createQueueDatabase, emptyQueue, queueMessage, takeOne } from '../../support/queue.ts';
+import { createControlledQueue, useControl } from '../../support/control.ts';
+import { queueMessage, takeOne } from '../../support/queue.ts';
 
 const google = paceOf('google');
 const later = google.rate.start * 0.9;
 
 describe('paces at the control port', () => {
-  let database: TestDatabase;
-  let queue: ControlledQueue;
-  let control: Control;
-  before(async () => {
-    database = await createQueueDatabase('pacing');
-  });
-  after(() => database.drop());
+  const mta = useControl('pacing');
   beforeEach(async () => {
-    await emptyQueue(database);
-    await emptyControl(database);
-    queue = createControlledQueue(database);
-    control = await createControl(() => queue);
-    await queueMessage(database);
-    await queue.claims.start();
-  });
-  afterEach(async () => {
-    await control.close();
-    await queue.claims.close();
+    await queueMessage(mta.database);
+    await mta.queue.claims.start();
   });
 
   /** Google asks for less. */
   async function askForLess(): Promise<void> {
-    const { queueId, sequence } = (await takeOne(queue.claims)) ?? assert.fail();
+    const { queueId, sequence } = (await takeOne(mta.queue.claims)) ?? assert.fail();
     const verdict = { class: 'rate-limited', action: 'slow-down' };
-    queue.claims.end([{ queueId, sequence, type: 'deferred', site: 'google', verdict }]);
+    mta.queue.claims.end([{ queueId, sequence, type: 'deferred', site: 'google', verdict }]);
   }
 
-  const list = async (path: string) => (await control.call('GET', `/queue/${path}`)).body;
+  const list = async (path: string) => (await mta.control.call('GET', `/queue/${path}`)).body;
 
   it('fall at a reply that asks for less, which limits the site', async () => {
     assert.deepEqual(await list('paces'), []);
@@ -51,14 +30,14 @@ describe('paces at the control port', () => {
 
     const [{ site, rate, falls }, ...more] = await list('paces');
     assert.deepEqual([site, rate, falls, more], ['google', later, 1, []]);
-    assert.equal(queue.claims.scheduler.destinations.limitedSiteOf('default', 'one.test'), 'google');
+    assert.equal(mta.queue.claims.scheduler.destinations.limitedSiteOf('default', 'one.test'), 'google');
   });
 
   it('tell what changed them, after a restart too', async () => {
     await askForLess();
-    await runUpkeep(queue);
-    await queue.claims.close();
-    queue = createControlledQueue(database);
+    await runUpkeep(mta.queue);
+    await mta.queue.claims.close();
+    mta.queue = createControlledQueue(mta.database);
 
     const [{ id, instanceId, site, trigger, before, after }, ...more] =
       await list('pace_changes?site=google');
@@ -69,6 +48,6 @@ describe('paces at the control port', () => {
   });
 
   it('refuse a misspelt criterion', async () => {
-    assert.equal((await control.call('GET', '/queue/pace_changes?sites=google')).status, 400);
+    assert.equal((await mta.control.call('GET', '/queue/pace_changes?sites=google')).status, 400);
   });
 });

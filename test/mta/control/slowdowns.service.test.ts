@@ -1,46 +1,25 @@
 import assert from 'node:assert/strict';
-import {
-  type Control,
-  type ControlledQueue,
-  createControl,
-  createControlledQueue,
-  emptyControl,
-} from '../../support/control.ts';
-import type { TestDatabase } from '../../support/postgres.ts';
-import { createQueueDatabase, emptyQueue, queueMessage, takeOne } from '../../support/queue.ts';
+import { useControl } from '../../support/control.ts';
+import { queueMessage, takeOne } from '../../support/queue.ts';
 
 describe('slowdowns at the control port', () => {
-  let database: TestDatabase;
-  let queue: ControlledQueue;
-  let control: Control;
-  before(async () => {
-    database = await createQueueDatabase('slowdowns');
-  });
-  after(() => database.drop());
+  const mta = useControl('slowdowns');
   beforeEach(async () => {
-    await emptyQueue(database);
-    await emptyControl(database);
-    queue = createControlledQueue(database);
-    control = await createControl(() => queue);
-    await queueMessage(database);
-    await queueMessage(database);
-    await queue.claims.start();
-  });
-  afterEach(async () => {
-    await control.close();
-    await queue.claims.close();
+    await queueMessage(mta.database);
+    await queueMessage(mta.database);
+    await mta.queue.claims.start();
   });
 
   /** Its destination pushes back. */
   async function pushBack(): Promise<void> {
-    const { queueId, sequence } = (await takeOne(queue.claims)) ?? assert.fail();
+    const { queueId, sequence } = (await takeOne(mta.queue.claims)) ?? assert.fail();
     const response = '421 4.7.0 Too busy';
-    queue.claims.end([{ queueId, sequence, type: 'deferred', reaction: 'pushback', response }]);
+    mta.queue.claims.end([{ queueId, sequence, type: 'deferred', reaction: 'pushback', response }]);
   }
 
-  const list = async () => (await control.call('GET', '/queue/slowdowns')).body;
+  const list = async () => (await mta.control.call('GET', '/queue/slowdowns')).body;
   const isBlocked = () =>
-    queue.claims.scheduler.destinations.blockedUntil('default', 'one.test', Date.now()) !== undefined;
+    mta.queue.claims.scheduler.destinations.blockedUntil('default', 'one.test', Date.now()) !== undefined;
 
   it('are listed with what the destination said, and when it is tried next', async () => {
     assert.deepEqual(await list(), []);
@@ -57,9 +36,9 @@ describe('slowdowns at the control port', () => {
   });
 
   it('excuse what waits for them from the diagnosis', async () => {
-    const oldestDue = async () => (await control.call('GET', '/queue/diagnosis')).body.oldestDue;
-    await queueMessage(database);
-    await database.pool.query(
+    const oldestDue = async () => (await mta.control.call('GET', '/queue/diagnosis')).body.oldestDue;
+    await queueMessage(mta.database);
+    await mta.database.pool.query(
       "update deliveries set due_at = now() - interval '1 hour' where claim_id is null",
     );
     assert.equal((await oldestDue()).site, 'one.test');
@@ -71,11 +50,11 @@ describe('slowdowns at the control port', () => {
 
   it('end with a flush of their destination, and of no other', async () => {
     await pushBack();
-    await control.call('POST', '/queue/flushes', { selector: { domain: 'one.test' }, dryRun: true });
-    await control.call('POST', '/queue/flushes', { selector: { domain: 'two.test' } });
+    await mta.control.call('POST', '/queue/flushes', { selector: { domain: 'one.test' }, dryRun: true });
+    await mta.control.call('POST', '/queue/flushes', { selector: { domain: 'two.test' } });
     assert.ok(isBlocked());
 
-    await control.call('POST', '/queue/flushes', { selector: { recipient: 'A@One.Test' } });
+    await mta.control.call('POST', '/queue/flushes', { selector: { recipient: 'A@One.Test' } });
 
     assert.equal(isBlocked(), false);
     assert.deepEqual(await list(), []);

@@ -3,63 +3,32 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readCounts } from '../../../mta/queue/counters.ts';
 import { storeMessages } from '../../../mta/queue/intake.ts';
 import { Outbox } from '../../../mta/queue/outbox.ts';
-import {
-  type Control,
-  type ControlledQueue,
-  createControl,
-  createControlledQueue,
-  emptyControl,
-} from '../../support/control.ts';
-import type { TestDatabase } from '../../support/postgres.ts';
-import {
-  claimAll,
-  countRows,
-  createQueueDatabase,
-  emptyQueue,
-  newMessage,
-  queueMessage,
-  takeOne,
-} from '../../support/queue.ts';
+import { useControl } from '../../support/control.ts';
+import { claimAll, countRows, newMessage, queueMessage, takeOne } from '../../support/queue.ts';
 
 describe('verbs of the control API', () => {
-  let database: TestDatabase;
-  let queue: ControlledQueue;
-  let control: Control;
-  before(async () => {
-    database = await createQueueDatabase('verbs');
-  });
-  after(() => database.drop());
-  beforeEach(async () => {
-    await emptyQueue(database);
-    await emptyControl(database);
-    queue = createControlledQueue(database);
-    control = await createControl(() => queue);
-  });
-  afterEach(async () => {
-    await control.close();
-    await queue.claims.close();
-  });
+  const mta = useControl('verbs');
 
-  const lastAction = async () => (await control.call('GET', '/queue/actions?limit=1')).body[0];
-  const readEvents = async () => new Outbox(database.pool).readEvents(1000);
+  const lastAction = async () => (await mta.control.call('GET', '/queue/actions?limit=1')).body[0];
+  const readEvents = async () => new Outbox(mta.database.pool).readEvents(1000);
 
   it('counts with a dry run, and changes and records nothing', async () => {
-    await queueMessage(database, { to: ['a@one.test', 'b@two.test'] });
+    await queueMessage(mta.database, { to: ['a@one.test', 'b@two.test'] });
 
-    const { body } = await control.call('POST', '/queue/cancellations', {
+    const { body } = await mta.control.call('POST', '/queue/cancellations', {
       ...{ selector: { domain: 'ONE.test' }, reason: 'x', dryRun: true },
     });
 
     assert.deepEqual(body, { actionId: null, dryRun: true, affected: 1, inAttempt: 0 });
-    assert.equal(await countRows(database, 'deliveries'), 2);
+    assert.equal(await countRows(mta.database, 'deliveries'), 2);
     assert.equal(await lastAction(), undefined);
   });
 
   it('cancels with an event for each, counted, and takes the message with its last delivery', async () => {
-    const both = await queueMessage(database, { to: ['a@one.test', 'b@one.test'] });
-    const other = await queueMessage(database, { to: ['c@two.test'] });
+    const both = await queueMessage(mta.database, { to: ['a@one.test', 'b@one.test'] });
+    const other = await queueMessage(mta.database, { to: ['c@two.test'] });
 
-    const { status, body } = await control.call('POST', '/queue/cancellations', {
+    const { status, body } = await mta.control.call('POST', '/queue/cancellations', {
       selector: { message: both.identity.messageId },
       reason: 'sent by mistake',
     });
@@ -72,10 +41,10 @@ describe('verbs of the control API', () => {
         ...{ type: 'cancelled', response: 'sent by mistake', recipient, messageId: both.identity.messageId },
       })),
     );
-    assert.equal(await countRows(database, 'messages', `id <> '${other.id}'`), 0);
-    const { cancelled, drift } = await readCounts(database.pool);
+    assert.equal(await countRows(mta.database, 'messages', `id <> '${other.id}'`), 0);
+    const { cancelled, drift } = await readCounts(mta.database.pool);
     assert.deepEqual([cancelled, drift], [2, 0]);
-    assert.equal(queue.announced, 1);
+    assert.equal(mta.queue.announced, 1);
     const { id, createdAt: _, finishedAt, ...action } = await lastAction();
     assert.equal(id, body.actionId);
     assert.ok(finishedAt);
@@ -94,45 +63,45 @@ describe('verbs of the control API', () => {
       newMessage({ to: Array.from({ length: 10 }, (_, index) => `r${message}-${index}@one.test`) }),
     );
     for (let start = 0; start < messages.length; start += 20)
-      await storeMessages(database.pool, messages.slice(start, start + 20));
+      await storeMessages(mta.database.pool, messages.slice(start, start + 20));
 
-    const { body } = await control.call('POST', '/queue/bounces', {
+    const { body } = await mta.control.call('POST', '/queue/bounces', {
       selector: { all: true },
       reason: 'gone',
     });
 
     assert.equal(body.affected, 1200);
-    assert.equal(await countRows(database, 'messages'), 0);
-    assert.equal(await countRows(database, 'delivery_events'), 1200);
-    const { bounced, drift } = await readCounts(database.pool);
+    assert.equal(await countRows(mta.database, 'messages'), 0);
+    assert.equal(await countRows(mta.database, 'delivery_events'), 1200);
+    const { bounced, drift } = await readCounts(mta.database.pool);
     assert.deepEqual([bounced, drift], [1200, 0]);
     assert.equal((await lastAction()).affected, 1200);
   });
 
   it('leaves alone what is attempted at this moment, and says how many those are', async () => {
-    for (let i = 0; i < 3; i++) await queueMessage(database);
-    await queue.claims.start();
-    const attempted = await takeOne(queue.claims);
+    for (let i = 0; i < 3; i++) await queueMessage(mta.database);
+    await mta.queue.claims.start();
+    const attempted = await takeOne(mta.queue.claims);
 
-    const { body } = await control.call('POST', '/queue/cancellations', {
+    const { body } = await mta.control.call('POST', '/queue/cancellations', {
       ...{ selector: { domain: 'one.test' }, reason: 'x' },
     });
 
     assert.deepEqual([body.affected, body.inAttempt], [2, 1]);
-    assert.deepEqual((await database.pool.query('select queue_id from deliveries')).rows, [
+    assert.deepEqual((await mta.database.pool.query('select queue_id from deliveries')).rows, [
       { queue_id: attempted?.queueId },
     ]);
   });
 
   it('changes what waits in the memory of the master, attempt uncounted, while senders ask for more', async () => {
-    for (let i = 0; i < 60; i++) await queueMessage(database, { to: [`r${i}@one.test`] });
-    queue.limits.set('one.test', { connections: 1 });
-    await queue.claims.start();
-    await takeOne(queue.claims); // the destination is full; more of it are claimed ahead
-    const waiting = takeOne(queue.claims, 'b');
+    for (let i = 0; i < 60; i++) await queueMessage(mta.database, { to: [`r${i}@one.test`] });
+    mta.queue.limits.set('one.test', { connections: 1 });
+    await mta.queue.claims.start();
+    await takeOne(mta.queue.claims); // the destination is full; more of it are claimed ahead
+    const waiting = takeOne(mta.queue.claims, 'b');
     const cancel = async () =>
       (
-        await control.call('POST', '/queue/cancellations', {
+        await mta.control.call('POST', '/queue/cancellations', {
           ...{ selector: { domain: 'one.test' }, reason: 'x' },
         })
       ).body;
@@ -148,98 +117,105 @@ describe('verbs of the control API', () => {
 
     assert.deepEqual([affected, inAttempt], [59, 1]);
     assert.deepEqual(new Set((await readEvents()).map((event) => event.attempt)), new Set([0]));
-    await queue.claims.close();
+    await mta.queue.claims.close();
     assert.equal(await waiting, undefined);
   });
 
   it('gives back what an action took out of memory and did not mean', async () => {
-    await queueMessage(database);
-    queue.limits.set('one.test', { connections: 1 });
-    await queueMessage(database);
-    await queue.claims.start();
-    await takeOne(queue.claims);
+    await queueMessage(mta.database);
+    mta.queue.limits.set('one.test', { connections: 1 });
+    await queueMessage(mta.database);
+    await mta.queue.claims.start();
+    await takeOne(mta.queue.claims);
 
-    const { body } = await control.call('POST', '/queue/cancellations', {
+    const { body } = await mta.control.call('POST', '/queue/cancellations', {
       ...{ selector: { domain: 'one.test', olderThanSeconds: 3600 }, reason: 'x' },
     });
 
     assert.equal(body.affected, 0);
-    assert.equal(await countRows(database, 'deliveries'), 2);
+    assert.equal(await countRows(mta.database, 'deliveries'), 2);
   });
 
   it('flushes what was deferred or held: it is delivered at once', async () => {
-    const deferred = await queueMessage(database);
-    await database.pool.query(
+    const deferred = await queueMessage(mta.database);
+    await mta.database.pool.query(
       "update deliveries set due_at = now() + interval '1 h', deferrals = 2, attempts = 2",
     );
-    const held = await queueMessage(database, { to: ['a@two.test'] });
-    await database.pool.query(
+    const held = await queueMessage(mta.database, { to: ['a@two.test'] });
+    await mta.database.pool.query(
       "update deliveries set held_at = now(), held_reason = 'x', attempts = 25 where queue_id = $1",
       [held.id],
     );
-    await queue.claims.start();
+    await mta.queue.claims.start();
 
-    const { body } = await control.call('POST', '/queue/flushes', { selector: { all: true } });
+    const { body } = await mta.control.call('POST', '/queue/flushes', { selector: { all: true } });
 
     assert.equal(body.affected, 2);
-    const rows = [await takeOne(queue.claims), await takeOne(queue.claims)];
+    const rows = [await takeOne(mta.queue.claims), await takeOne(mta.queue.claims)];
     const byId = new Map(rows.map((row) => [row?.queueId, row]));
     assert.deepEqual(new Set(byId.keys()), new Set([deferred.id, held.id]));
     assert.equal(byId.get(held.id)?.deferrals, 25);
   });
 
   it('moves to another zone of this mta only', async () => {
-    await queueMessage(database);
-    await queue.claims.start();
+    await queueMessage(mta.database);
+    await mta.queue.claims.start();
     const selector = { organization: 1 };
 
-    const unknown = await control.call('POST', '/queue/moves', { selector, zone: 'nowhere' });
-    const moved = await control.call('POST', '/queue/moves', { selector, zone: 'second' });
+    const unknown = await mta.control.call('POST', '/queue/moves', { selector, zone: 'nowhere' });
+    const moved = await mta.control.call('POST', '/queue/moves', { selector, zone: 'second' });
 
     assert.deepEqual([unknown.status, unknown.body.error.code], [422, 'zone_unknown']);
     assert.equal(moved.body.affected, 1);
     const given = await new Promise<string | undefined>((resolve) => {
-      queue.claims.wait({ zone: 'second', owner: 'x', count: 1, give: (rows) => resolve(rows?.[0]?.zone) });
+      mta.queue.claims.wait({
+        zone: 'second',
+        owner: 'x',
+        count: 1,
+        give: (rows) => resolve(rows?.[0]?.zone),
+      });
     });
     assert.equal(given, 'second');
     assert.deepEqual((await lastAction()).parameters, { zone: 'second' });
   });
 
   it('adopts the claims of a dead instance, and refuses those of a live one', async () => {
-    await queueMessage(database);
-    await claimAll(database, { instanceId: 'other', leaseSeconds: 3600 });
-    const alive = await database.pool.connect();
+    await queueMessage(mta.database);
+    await claimAll(mta.database, { instanceId: 'other', leaseSeconds: 3600 });
+    const alive = await mta.database.pool.connect();
     await alive.query("select pg_advisory_lock(7013, hashtext('other'))");
-    await queue.claims.start();
+    await mta.queue.claims.start();
 
-    const refused = await control.call('POST', '/queue/adoptions', { instanceId: 'other' });
+    const refused = await mta.control.call('POST', '/queue/adoptions', { instanceId: 'other' });
     await alive.query("select pg_advisory_unlock(7013, hashtext('other'))");
     alive.release();
-    const counted = await control.call('POST', '/queue/adoptions', { instanceId: 'other', dryRun: true });
-    const adopted = await control.call('POST', '/queue/adoptions', { instanceId: 'other' });
+    const counted = await mta.control.call('POST', '/queue/adoptions', { instanceId: 'other', dryRun: true });
+    const adopted = await mta.control.call('POST', '/queue/adoptions', { instanceId: 'other' });
 
     assert.deepEqual([refused.status, refused.body.error.code], [409, 'instance_alive']);
     assert.equal(counted.body.affected, 1);
     assert.equal(adopted.body.affected, 1);
-    assert.equal((await takeOne(queue.claims))?.attempts, 2);
+    assert.equal((await takeOne(mta.queue.claims))?.attempts, 2);
   });
 
   it('never adopts its own claims', async () => {
-    const { status } = await control.call('POST', '/queue/adoptions', { instanceId: 'test' });
+    const { status } = await mta.control.call('POST', '/queue/adoptions', { instanceId: 'test' });
 
     assert.equal(status, 409);
   });
 
   it('selects by every criterion, and by all that are named together', async () => {
-    await database.pool.query("insert into destination_sites (domain, site) values ('two.test', 'google')");
-    const message = await queueMessage(database, { to: ['Ann@one.test'], organizationId: 7 });
-    await queueMessage(database, { to: ['bob@two.test'], zone: 'second' });
-    await database.pool.query("update deliveries set tags = '{receipt}' where domain = 'two.test'");
-    await database.pool.query(
+    await mta.database.pool.query(
+      "insert into destination_sites (domain, site) values ('two.test', 'google')",
+    );
+    const message = await queueMessage(mta.database, { to: ['Ann@one.test'], organizationId: 7 });
+    await queueMessage(mta.database, { to: ['bob@two.test'], zone: 'second' });
+    await mta.database.pool.query("update deliveries set tags = '{receipt}' where domain = 'two.test'");
+    await mta.database.pool.query(
       "update deliveries set created_at = now() - interval '2 h' where domain = 'one.test'",
     );
     const count = async (selector: object) =>
-      (await control.call('POST', '/queue/cancellations', { selector, reason: 'x', dryRun: true })).body
+      (await mta.control.call('POST', '/queue/cancellations', { selector, reason: 'x', dryRun: true })).body
         .affected;
 
     assert.deepEqual(
