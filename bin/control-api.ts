@@ -57,7 +57,12 @@ export interface ControlApi {
   listLimits(): Promise<ApiResult<Limit[]>>;
   listSlowdowns(): Promise<ApiResult<Slowdown[]>>;
   listPaces(): Promise<ApiResult<Pace[]>>;
-  listPaceChanges(query: { site?: string; limit: number; before?: number }): Promise<ApiResult<PaceChange[]>>;
+  listPaceChanges(query: {
+    site?: string;
+    address?: string;
+    limit: number;
+    before?: number;
+  }): Promise<ApiResult<PaceChange[]>>;
   setLimit(destination: string, limit: Omit<Limit, 'destination'>): Promise<ApiResult<Limit>>;
   removeLimit(destination: string): Promise<ApiResult<null>>;
 }

@@ -40,6 +40,8 @@ export interface Claim {
   expiresAt: number;
   /** Of the message, as it came in. */
   recipients: number;
+  /** The local address that the master has chosen, where mail has one. */
+  source?: string | undefined;
 }
 
 /** Set on a delivery by plugins/status while it is attempted. */

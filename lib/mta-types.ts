@@ -62,6 +62,8 @@ export interface Delivery {
   dnsOptions?: { ignoreIPv6?: boolean; preferIPv6?: boolean };
   /** Set by plugins/source-address: from where, to which site, and how many other addresses there are. */
   source?: Source & { site: string; alternatives: number };
+  /** It was greylisted there: it comes back from this address (mta/queue/endings.ts). */
+  pinnedAddress?: string;
   /** The address was refused, not the mail: due again at once, from another (mta/queue/sender.ts). */
   isForAnotherAddress?: boolean;
   skipBounce?: boolean;

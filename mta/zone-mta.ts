@@ -38,6 +38,10 @@ export interface SenderDelivery {
   skipBounce?: boolean;
   /** Set by plugins/suppression: why it is not made. */
   suppressionReason?: string;
+  /** Set by plugins/source-address: where it is tried from. */
+  source?: { ipv4?: { address: string } | undefined; ipv6?: { address: string } | undefined };
+  /** Set by plugins/source-address: greylisted, and so tried from this address again. */
+  pinnedAddress?: string;
   /** Set by plugins/source-address: it is due again at once, from another address. */
   isForAnotherAddress?: boolean;
   [key: string]: unknown;

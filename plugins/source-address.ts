@@ -2,9 +2,10 @@
  * source-address: the local address that each delivery leaves from.
  *
  * Pools of addresses come from the api by RPC, cached for ever (lib/rpc). The most specific assignment chooses the pool
- * (lib/pools/choose.ts), the message its address: always the same one, unless the site has blocked it. A reply that
- * blames the address blocks it at that site for a growing time, shared by all instances in Redis, and the mail is tried
- * from another; a greylisted delivery comes back from where it came from. With all addresses of a pool blocked, or none
+ * (lib/pools/choose.ts). The master has chosen the address as it handed the delivery out (mta/queue/sources.ts), by pace
+ * and warm-up; here the choice is kept unless the site has blocked the address meanwhile. A reply that blames the address
+ * blocks it at that site for a growing time, shared by all instances in Redis, and the mail is tried from another; a
+ * greylisted delivery comes back from where it came from. With all addresses of a pool blocked, or none
  * in it, the delivery is put off with the reason. It never leaves from an address outside its pool.
  *
  * Mail without a pool leaves from whatever the operating system chooses, as HELO hostname.
@@ -91,9 +92,7 @@ export async function setSource(delivery: Delivery, context: SourceContext): Pro
   const site = await context.findSite(delivery.domain);
   const blocks = await context.blocks.blocksOf(site);
   const free = pool.addresses.filter(({ address }) => !blocks.has(address) && !context.absent.has(address));
-  const key = `${delivery.id}.${delivery.seq}`;
-  const pinned = delivery._deferred ? await context.blocks.pinOf(key) : undefined;
-  const source = chooseSource(free, String(delivery.postern.messageId), pinned);
+  const source = chooseSource(free, String(delivery.postern.messageId), delivery.claim.source);
   if (!source.ipv4 && !source.ipv6) {
     const ends = [...blocks.values()].map(({ endsAt }) => endsAt);
     if (ends.length === 0) throw refusePool(pool, 'has no address that this machine has');
@@ -145,7 +144,7 @@ export async function noteReply(
   const reply = error.response ?? error.message;
   const verdict = classifyReply(rules, reply, mx);
   if (!address) return undefined;
-  if (verdict.class === 'greylisted') await blocks.pin(`${delivery.id}.${delivery.seq}`, address);
+  if (verdict.class === 'greylisted') delivery.pinnedAddress = address;
   if (verdict.action !== 'retry-elsewhere') return undefined;
   const block = await blocks.block(address, source.site, reply);
   error.action = 'defer'; // this address is refused, not the mail

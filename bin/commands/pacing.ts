@@ -25,13 +25,15 @@ export function addPacingCommands(program: Command): void {
     .command('changes')
     .description('What has changed a pace, newest first')
     .option('--site <name>', 'only of this one')
+    .option('--address <address>', 'only of this local address')
     .option('--limit <count>', 'at most 1000', readId, 50)
     .option('--before <id>', 'only older ones', readId)
-    .action((options: { site?: string; limit: number; before?: number }, command: Command) =>
-      runCommand(command, async ({ settings, print }) => {
-        const changes = unwrap(await createControlApi(settings()).listPaceChanges(options), HINTS);
-        print(changes, formatChanges(changes));
-      }),
+    .action(
+      (options: { site?: string; address?: string; limit: number; before?: number }, command: Command) =>
+        runCommand(command, async ({ settings, print }) => {
+          const changes = unwrap(await createControlApi(settings()).listPaceChanges(options), HINTS);
+          print(changes, formatChanges(changes));
+        }),
     );
 }
 
@@ -39,9 +41,10 @@ function formatPaces(paces: Pace[]): string {
   if (paces.length === 0)
     return 'No site is paced: none was sent to in the last hour, or pacing.enabled is false.';
   return formatTable(
-    ['site', 'at a time', 'a second', 'refusals in a row'],
-    paces.map(({ site, concurrency, rate, falls }) => [
+    ['site', 'from', 'at a time', 'a second', 'refusals in a row'],
+    paces.map(({ address, site, concurrency, rate, falls }) => [
       site,
+      address,
       concurrency.toFixed(1),
       rate.toFixed(2),
       String(falls),
@@ -52,9 +55,9 @@ function formatPaces(paces: Pace[]): string {
 function formatChanges(changes: PaceChange[]): string {
   if (changes.length === 0) return 'No pace has changed.';
   return formatTable(
-    ['id', 'when', 'instance', 'site', 'because of', 'at a time', 'a second'],
-    changes.map(({ id, changedAt, instanceId, site, trigger, before, after }) => [
-      ...[String(id), changedAt, instanceId, site, trigger],
+    ['id', 'when', 'instance', 'site', 'from', 'because of', 'at a time', 'a second'],
+    changes.map(({ id, changedAt, instanceId, address, site, trigger, before, after }) => [
+      ...[String(id), changedAt, instanceId, site, address, trigger],
       `${before.concurrency.toFixed(1)} -> ${after.concurrency.toFixed(1)}`,
       `${before.rate.toFixed(2)} -> ${after.rate.toFixed(2)}`,
     ]),

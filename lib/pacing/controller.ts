@@ -5,7 +5,8 @@
  */
 import type { PaceRule, Range } from '../sites.ts';
 
-const WINDOW_MS = 10_000;
+/** Without a refusal, a pace rises after so long. */
+export const WINDOW_MS = 10_000;
 /** Of the start value, added for each clean window */
 const STEP = 1 / 10;
 /** Of the first refusal after a clean window, the second in a row, …: a limit that was lowered a lot is found soon. */

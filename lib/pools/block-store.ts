@@ -16,16 +16,12 @@ const DEADLINE_MS = 100;
 /** A process that has just started would otherwise know nothing yet. */
 const START_MS = 1_000;
 const MAX_SITES = 10_000;
-const PIN_SECONDS = 86_400;
 const SILENCE_MS = 60_000;
 
 export interface BlockStore {
   /** Those that stand now, by address. */
   blocksOf(site: string): Promise<Map<string, AddressBlock>>;
   block(address: string, site: string, reply: string): Promise<AddressBlock>;
-  /** The deliveries of a key stay with an address: greylisting knows us by it. */
-  pin(key: string, address: string): Promise<void>;
-  pinOf(key: string): Promise<string | undefined>;
   /** All that stand now. @throws when Redis is out of reach */
   listBlocks(): Promise<AddressBlock[]>;
   /** Ends a block and forgets those before. False: there is none. @throws when Redis is out of reach */
@@ -46,7 +42,6 @@ export function createBlockStore({ redisUrl, terms, log, now = Date.now }: Block
   const redis = new Redis(redisUrl, { ...redisOptions, commandTimeout: DEADLINE_MS });
   /** As last read, with what this process has added since. */
   const known = new LRUCache<string, Blocks>({ max: MAX_SITES });
-  const pins = new LRUCache<string, string>({ max: MAX_SITES });
   const unwritten = new Map<string, AddressBlock>();
   const started = once(redis, 'ready', { signal: AbortSignal.timeout(START_MS) }).catch(() => {}); // then without
   let quietUntil = 0;
@@ -114,13 +109,6 @@ export function createBlockStore({ redisUrl, terms, log, now = Date.now }: Block
       known.set(site, new Map(blocks).set(address, block));
       await write(block);
       return block;
-    },
-    async pin(key, address) {
-      pins.set(key, address);
-      await attempt(() => redis.set(`postern:pin:${key}`, address, 'EX', PIN_SECONDS));
-    },
-    async pinOf(key) {
-      return pins.get(key) ?? (await attempt(() => redis.get(`postern:pin:${key}`))) ?? undefined;
     },
     async listBlocks() {
       await started;

@@ -33,17 +33,22 @@ export interface Source {
 }
 
 /**
- * One address of each family: the pinned one where it is among them, otherwise the same for the same key. An address
- * that comes or goes moves only its own share of the keys (rendezvous hashing).
+ * In the order of preference, the same for the same key. An address that comes or goes moves only its own share of the
+ * keys (rendezvous hashing).
  */
-export function chooseSource(addresses: readonly PoolAddress[], key: string, pinned?: string): Source {
-  const ranked = addresses
-    .map((entry) => ({
-      entry,
-      rank: entry.address === pinned ? '' : hash('sha256', `${entry.address} ${key}`),
-    }))
+export function rankAddresses(addresses: readonly PoolAddress[], key: string): PoolAddress[] {
+  if (addresses.length < 2) return [...addresses];
+  return addresses
+    .map((entry) => ({ entry, rank: hash('sha256', `${entry.address} ${key}`) }))
     .toSorted((a, b) => (a.rank < b.rank ? -1 : 1))
     .map(({ entry }) => entry);
+}
+
+/** One address of each family: the chosen one where it is among them, otherwise the preferred one. */
+export function chooseSource(addresses: readonly PoolAddress[], key: string, chosen?: string): Source {
+  const ranked = rankAddresses(addresses, key).toSorted(
+    (a, b) => Number(b.address === chosen) - Number(a.address === chosen),
+  );
   return {
     ipv4: ranked.find(({ address }) => !isIPv6(address)),
     ipv6: ranked.find(({ address }) => isIPv6(address)),

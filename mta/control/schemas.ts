@@ -254,6 +254,7 @@ export const listPacesSchema = {
   response: answers(
     Type.Array(
       Type.Object({
+        address: Type.String({ description: 'Local address; of mail without a pool the name of the mta' }),
         site: Type.String(),
         ...pace,
         falls: count,
@@ -266,6 +267,7 @@ export const listPacesSchema = {
 export const listPaceChangesSchema = {
   querystring: closed({
     site: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
+    address: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
     limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
     before: Type.Optional(id),
   }),
@@ -274,6 +276,7 @@ export const listPaceChangesSchema = {
       Type.Object({
         id,
         instanceId: Type.String(),
+        address: Type.String(),
         site: Type.String(),
         trigger: Type.String({ description: 'A bounce class, or clean' }),
         before: Type.Object(pace),

@@ -14,6 +14,9 @@ interface ClaimResult {
   queue_id: string;
   sequence: string;
   message_id: string;
+  sender_domain: string | null;
+  stream: string | null;
+  pinned_address: string | null;
   tags: string[];
   recipient: string;
   claim_id: string;
@@ -62,7 +65,7 @@ export async function claimRows(
             where d.queue_id = picked.queue_id
               and d.sequence = picked.sequence
         returning d.zone, d.organization_id, d.domain, d.priority, d.queue_id, d.sequence, d.message_id, d.tags,
-                  d.recipient, d.claim_id, d.attempts, d.deferrals, d.expires_at`,
+                  d.sender_domain, d.stream, d.pinned_address, d.recipient, d.claim_id, d.attempts, d.deferrals, d.expires_at`,
     values: [
       wanted.map((flow) => flow.zone),
       wanted.map((flow) => flow.organizationId),
@@ -81,6 +84,9 @@ export async function claimRows(
     queueId: row.queue_id,
     sequence: row.sequence,
     messageId: Number(row.message_id),
+    senderDomain: row.sender_domain ?? undefined,
+    stream: row.stream ?? undefined,
+    pinnedAddress: row.pinned_address ?? undefined,
     tags: row.tags,
     recipient: row.recipient,
     claimId: row.claim_id,

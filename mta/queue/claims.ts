@@ -8,13 +8,15 @@
  */
 import type pg from 'pg';
 import type { Logger } from '../../lib/log.ts';
+import type { FindSite } from '../../lib/mx-site.ts';
 import { claimRows, findFlows, findNextDue, giveBackRows } from './claim-rows.ts';
 import type { LimitOf } from './destinations.ts';
 import { Gate, type PauseCheck } from './gate.ts';
+import type { LimitKeeper } from './limit-keeper.ts';
 import type { QueueMetrics } from './metrics.ts';
 import type { Pacing } from './pacing.ts';
 import { type ClaimedRow, type FlowKey, type RowKey, rowKey } from './rows.ts';
-import { Scheduler } from './scheduler.ts';
+import { Scheduler, type SourcesOf } from './scheduler.ts';
 import type { ListedSlowdown, Reaction } from './slowdowns.ts';
 import { type Waiter, Waiters } from './waiters.ts';
 
@@ -32,6 +34,8 @@ export interface EndedDelivery extends RowKey {
   type: string;
   /** Of a deferral, ms since the epoch */
   dueAt?: number | undefined;
+  /** The local address that it was tried from, where it has one */
+  source?: string | undefined;
   /** The provider behind the MX it was delivered to */
   site?: string | undefined;
   /** What that tells about the destination */
@@ -60,6 +64,11 @@ export interface ClaimsOptions {
   pauses?: PauseCheck;
   /** Where sites are paced. */
   pacing?: Pacing | undefined;
+  /** Of limits that all instances keep to together. */
+  shared?: LimitKeeper | undefined;
+  sourcesOf?: SourcesOf | undefined;
+  /** Looks up the site of a domain before anything is sent there; does not reject. */
+  findSite?: FindSite | undefined;
   /** A delivery has shown which site takes a domain's mail. */
   onSite?(domain: string, site: string): void;
 }
@@ -73,17 +82,19 @@ export class Claims {
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #gate: Gate;
   readonly #endedAt = new Map<string, number>();
+  /** Domains whose sites are being looked up. */
+  readonly #lookedUp = new Set<string>();
   #unknownFlows: FlowKey[] = [];
   #isClosed = false;
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
-    const { limitOf, pacing } = options;
-    this.scheduler = new Scheduler(
-      (destination) => limitOf(destination) ?? pacing?.limitOf(destination),
-      (slowdown, isOver) => this.#logSlowdown(slowdown, isOver),
-      (destination, by) => pacing?.noteBlocked(destination, by),
-    );
+    const { limitOf, pacing, shared, sourcesOf, findSite } = options;
+    this.scheduler = new Scheduler(limitOf, {
+      ...{ paces: pacing, shared, sourcesOf },
+      onSlowdown: (slowdown, isOver) => this.#logSlowdown(slowdown, isOver),
+      onUnknownSite: findSite && ((domain) => void this.#lookUpSite(domain, findSite)),
+    });
     this.#gate = new Gate({
       pauses: options.pauses,
       onPassed: (rows) => this.#enter(rows),
@@ -129,7 +140,8 @@ export class Claims {
       const { row } = claim;
       this.#active.delete(rowKey(ending));
       if (ending.site) this.#noteSite(row.domain, ending.site);
-      this.#options.pacing?.noteEnding(ending, Date.now() - (performance.now() - claim.since));
+      const source = ending.source ?? row.source;
+      this.#options.pacing?.noteEnding({ ...ending, source }, performance.now() - claim.since);
       const { reaction, response = '' } = ending;
       this.scheduler.release(row, { reaction, response, now: Date.now() });
       if (ending.dueAt !== undefined) this.scheduler.noteLater(row, ending.dueAt);
@@ -226,6 +238,12 @@ export class Claims {
     for (const zone of this.waiters.zones()) this.#pump(zone);
   }
 
+  /** There is room again at these destinations: domains, or sites as `site:name`. */
+  noteRoom(destinations: ReadonlySet<string>): void {
+    this.scheduler.reconsiderDestinations(destinations);
+    this.pumpAllZones();
+  }
+
   /** Claimed rows that have passed the gate. */
   #enter(rows: ClaimedRow[]): void {
     for (const row of rows) this.scheduler.addClaimed(row);
@@ -238,6 +256,15 @@ export class Claims {
     if (admitted.size === rows.length) return;
     const stopped = new Set(rows.filter((row) => !admitted.has(row)));
     this.scheduler.removeWaiting((row) => stopped.has(row));
+  }
+
+  async #lookUpSite(domain: string, findSite: FindSite): Promise<void> {
+    if (this.#lookedUp.has(domain)) return;
+    this.#lookedUp.add(domain);
+    const site = await findSite(domain);
+    this.#lookedUp.delete(domain);
+    if (this.scheduler.destinations.siteOf(domain) === undefined) this.#noteSite(domain, site);
+    this.noteRoom(new Set([domain]));
   }
 
   #noteSite(domain: string, site: string): void {

@@ -16,6 +16,7 @@ export function createDelivery(row: ClaimedRow, message: LoadedMessage | undefin
   const envelope = parseEnvelope(message.envelope);
   if (!envelope) return { ok: false, reason: 'The stored envelope cannot be read' };
   const { queueId, sequence, domain, recipient, zone, claimId, attempts, deferrals, expiresAt } = row;
+  const source = row.source ?? row.pinnedAddress;
   return {
     ok: true,
     value: {
@@ -26,7 +27,7 @@ export function createDelivery(row: ClaimedRow, message: LoadedMessage | undefin
       recipient,
       sendingZone: zone,
       ...(deferrals > 0 && { _deferred: { count: deferrals } }),
-      claim: { id: claimId, attempt: attempts, expiresAt, recipients: message.recipients },
+      claim: { id: claimId, attempt: attempts, expiresAt, recipients: message.recipients, source },
     },
   };
 }

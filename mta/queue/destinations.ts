@@ -1,27 +1,31 @@
 /**
  * Limits of destinations, within a zone: deliveries at a time and deliveries a second, to a recipient domain and to a
- * site (the provider behind the MX records of many domains); less where a destination pushes back. Pure bookkeeping:
- * who may start, who has ended.
+ * site (the provider behind the MX records of many domains); less where a destination pushes back; and the pace of a
+ * local address at a site. Pure bookkeeping: who may start, who has ended.
  */
+import { type Bound, type Limit, type LimitKeeper, OwnLimits } from './limit-keeper.ts';
 import { type ListedSlowdown, type Reaction, Slowdowns } from './slowdowns.ts';
 
-export interface Limit {
-  /** Deliveries at a time */
-  connections: number;
-  /** Deliveries started a second; fractions are possible, no entry means no limit */
-  ratePerSecond?: number;
-}
+export type { Limit } from './limit-keeper.ts';
 
 /** The limit of a destination: a domain, or a site written as `site:name`. Undefined: none. */
 export type LimitOf = (destination: string) => Limit | undefined;
 
-/** Told which limit of a destination holds a delivery back. */
-export type OnBlocked = (destination: string, by: 'concurrency' | 'rate') => void;
+/** What is known of the pace of an address at a site (pacing.ts). */
+export interface Paces {
+  limitOf(address: string, site: string): Limit;
+  /** A delivery waits because of it. */
+  noteBlocked(address: string, site: string, by: Bound): void;
+}
 
-interface Usage {
-  inFlight: number;
-  tokens: number;
-  filledAt: number;
+export interface DestinationOptions {
+  onSlowdown?(slowdown: ListedSlowdown, isOver: boolean): void;
+  /** Undefined: sites are not paced. */
+  paces?: Paces | undefined;
+  /** Of limits that all instances keep to together; by default this process keeps to them by itself. */
+  shared?: LimitKeeper | undefined;
+  /** A domain's site is not known: its mail waits until `setSite`. Undefined: it does not wait. */
+  onUnknownSite?: ((domain: string) => void) | undefined;
 }
 
 /** What the end of a delivery tells about its destination. */
@@ -30,6 +34,15 @@ export interface Experience {
   response: string;
   /** ms since the epoch */
   now: number;
+}
+
+/** What a delivery counts for while it is under way. */
+export type Started = readonly { keeper: LimitKeeper; name: string }[];
+
+interface Gate {
+  keeper: LimitKeeper;
+  name: string;
+  limit: Limit | undefined;
 }
 
 interface EndOfDelivery {
@@ -41,26 +54,29 @@ interface EndOfDelivery {
   inFlight: number;
 }
 
+/** A site that is looked for is asked about again, should nobody have said that it was found. */
+const SEARCH_MS = 5_000;
+/** What an operator sets is a limit and no aim: what is delayed on its way must not make eleven of ten in a minute. */
+const MARGIN = 0.98;
+
 export class Destinations {
   readonly slowdowns: Slowdowns;
   readonly #limitOf: LimitOf;
-  readonly #onBlocked: OnBlocked;
-  readonly #usage = new Map<string, Usage>();
+  readonly #options: DestinationOptions;
+  readonly #own = new OwnLimits();
+  readonly #shared: LimitKeeper;
   readonly #siteOf = new Map<string, string>();
   /** By zone and site, the one domain of it that has pushed back since the site's last answer. */
   readonly #suspects = new Map<string, string>();
 
-  constructor(
-    limitOf: LimitOf,
-    onSlowdown?: (slowdown: ListedSlowdown, isOver: boolean) => void,
-    onBlocked: OnBlocked = () => {},
-  ) {
+  constructor(limitOf: LimitOf, options: DestinationOptions = {}) {
     this.#limitOf = limitOf;
-    this.#onBlocked = onBlocked;
-    this.slowdowns = new Slowdowns(onSlowdown);
+    this.#options = options;
+    this.#shared = options.shared ?? new OwnLimits();
+    this.slowdowns = new Slowdowns(options.onSlowdown?.bind(options));
   }
 
-  /** A delivery has shown which provider the domain's MX belongs to. */
+  /** A look-up, or a delivery, has shown which provider the domain's MX belongs to. */
   setSite(domain: string, site: string): void {
     this.#siteOf.set(domain, site);
   }
@@ -69,13 +85,13 @@ export class Destinations {
     return this.#siteOf.get(domain);
   }
 
-  /** The site of the domain, where it has a limit or is slowed down. */
+  /** The site of the domain, where it has a limit or a pace, or is slowed down. */
   limitedSiteOf(zone: string, domain: string): string | undefined {
     const site = this.#siteOf.get(domain);
     if (site === undefined) return undefined;
     const destination = `site:${site}`;
-    const limit = this.#limitOf(destination) ?? this.slowdowns.connectionsOf(zone, destination);
-    return limit === undefined ? undefined : site;
+    const isLimited = this.#options.paces !== undefined || this.#limitOf(destination) !== undefined;
+    return isLimited || this.slowdowns.connectionsOf(zone, destination) !== undefined ? site : undefined;
   }
 
   /** Whether the domain, or its site, gets less than its limit because it pushes back. */
@@ -86,53 +102,61 @@ export class Destinations {
   }
 
   inFlight(zone: string, destination: string): number {
-    return this.#usage.get(`${zone} ${destination}`)?.inFlight ?? 0;
+    return this.#own.inFlight(`${zone} ${destination}`);
   }
 
   /** Undefined when a delivery may start now; otherwise when to ask again, `Infinity` when another has to end first. */
   blockedUntil(zone: string, domain: string, now: number): number | undefined {
+    const { onUnknownSite } = this.#options;
+    if (onUnknownSite && !this.#siteOf.has(domain)) {
+      onUnknownSite(domain);
+      return now + SEARCH_MS;
+    }
     let until: number | undefined;
     for (const destination of this.#destinationsOf(domain)) {
-      const limit = this.#limitOf(destination);
-      const usage = this.#usage.get(`${zone} ${destination}`);
-      const slowed = this.slowdowns.connectionsOf(zone, destination);
-      const connections = Math.min(limit?.connections ?? Infinity, slowed ?? Infinity);
-      if ((usage?.inFlight ?? 0) >= connections) {
-        this.#onBlocked(destination, 'concurrency');
-        return Number.POSITIVE_INFINITY;
-      }
-      const tokenAt = usage && limit ? nextTokenAt(usage, limit, now) : now;
-      if (tokenAt > now) this.#onBlocked(destination, 'rate');
-      const startAt = Math.max(tokenAt, this.slowdowns.pausedUntil(zone, destination, now) ?? now);
+      const slowed = this.slowdowns.connectionsOf(zone, destination) ?? Number.POSITIVE_INFINITY;
+      if (this.inFlight(zone, destination) >= slowed) return Number.POSITIVE_INFINITY;
+      const { keeper, name, limit } = this.#gateOf(zone, destination);
+      const limitedUntil = limit && keeper.blockageOf(name, limit, now)?.until;
+      if (limitedUntil === Number.POSITIVE_INFINITY) return limitedUntil;
+      const startAt = Math.max(
+        limitedUntil ?? now,
+        this.slowdowns.pausedUntil(zone, destination, now) ?? now,
+      );
       if (startAt > now) until = Math.max(until ?? 0, startAt);
     }
     return until;
   }
 
-  start(zone: string, domain: string, now: number): void {
-    for (const destination of this.#destinationsOf(domain)) {
-      const key = `${zone} ${destination}`;
-      const usage = this.#usage.get(key) ?? { inFlight: 0, tokens: 1, filledAt: now };
-      this.#usage.set(key, usage);
-      usage.inFlight++;
-      const rate = this.#limitOf(destination)?.ratePerSecond;
-      if (rate !== undefined) {
-        fill(usage, rate, now);
-        usage.tokens -= 1;
-      }
-    }
+  /** As `blockedUntil`, of the pace of one local address at the domain's site. */
+  pacedUntil(domain: string, address: string | undefined, now: number): number | undefined {
+    const gate = this.#paceGateOf(domain, address);
+    if (!gate) return undefined;
+    const blockage = gate.keeper.blockageOf(gate.name, gate.limit, now);
+    if (blockage?.by) this.#options.paces?.noteBlocked(gate.address, gate.site, blockage.by);
+    return blockage?.until;
   }
 
-  end(zone: string, domain: string, experience?: Experience): void {
+  /** @param address the local address that it leaves from, where that is paced */
+  start(zone: string, domain: string, now: number, address?: string): Started {
+    const own = this.#destinationsOf(domain).map((destination) => ({
+      ...{ keeper: this.#own, name: `${zone} ${destination}`, limit: this.#limitOf(destination) },
+    }));
+    const shared = this.#destinationsOf(domain)
+      .map((destination) => this.#gateOf(zone, destination))
+      .filter(({ keeper }) => keeper === this.#shared);
+    const pace = this.#paceGateOf(domain, address);
+    const gates: Gate[] = [...own, ...shared, ...(pace ? [pace] : [])];
+    for (const { keeper, name, limit } of gates) keeper.start(name, limit, now);
+    return gates;
+  }
+
+  /** @param started what `start` gave: meanwhile limits may have come and gone, and sites been learned */
+  end(started: Started, { zone, domain }: { zone: string; domain: string }, experience?: Experience): void {
+    for (const { keeper, name } of started) keeper.end(name);
     for (const destination of this.#destinationsOf(domain)) {
-      const key = `${zone} ${destination}`;
-      const usage = this.#usage.get(key);
-      if (!usage) continue;
-      // A site that was learned while its deliveries were under way counts their ends without their starts.
-      usage.inFlight = Math.max(0, usage.inFlight - 1);
-      this.#learn({ zone, domain, destination, inFlight: usage.inFlight }, experience);
-      if (usage.inFlight === 0 && this.#limitOf(destination)?.ratePerSecond === undefined)
-        this.#usage.delete(key);
+      const inFlight = this.inFlight(zone, destination);
+      this.#learn({ zone, domain, destination, inFlight }, experience);
     }
   }
 
@@ -159,30 +183,34 @@ export class Destinations {
     return suspect === domain;
   }
 
+  #gateOf(zone: string, destination: string): Gate {
+    const limit = this.#limitOf(destination);
+    if (!limit?.isShared) return { keeper: this.#own, name: `${zone} ${destination}`, limit };
+    const rate = limit.ratePerSecond;
+    return {
+      keeper: this.#shared,
+      name: `limit ${zone} ${destination}`,
+      limit: { ...limit, ...(rate !== undefined && { ratePerSecond: rate * MARGIN }) },
+    };
+  }
+
+  /** An operator's limit for the site takes the place of its pace. */
+  #paceGateOf(domain: string, address: string | undefined) {
+    const { paces } = this.#options;
+    const site = this.#siteOf.get(domain);
+    if (!paces || address === undefined || site === undefined) return undefined;
+    if (this.#limitOf(`site:${site}`)) return undefined;
+    const limit = paces.limitOf(address, site);
+    return { address, site, keeper: this.#shared, name: paceName(address, site), limit };
+  }
+
   #destinationsOf(domain: string): string[] {
     const site = this.#siteOf.get(domain);
     return site === undefined ? [domain] : [domain, `site:${site}`];
   }
 }
 
-/** Bursts are one second's worth, at least one. */
-function fill(usage: Usage, ratePerSecond: number, now: number): void {
-  const burst = Math.max(1, ratePerSecond);
-  usage.tokens = Math.min(burst, usage.tokens + secondsSinceFilled(usage, now) * ratePerSecond);
-  usage.filledAt = now;
-}
-
-function nextTokenAt(usage: Usage, { ratePerSecond }: Limit, now: number): number {
-  if (ratePerSecond === undefined) return now;
-  const tokens = Math.min(
-    Math.max(1, ratePerSecond),
-    usage.tokens + secondsSinceFilled(usage, now) * ratePerSecond,
-  );
-  return tokens >= 1 ? now : now + ((1 - tokens) / ratePerSecond) * 1000;
-}
-
-/** When the clock was set back it counts from there on. */
-function secondsSinceFilled(usage: Usage, now: number): number {
-  usage.filledAt = Math.min(usage.filledAt, now);
-  return (now - usage.filledAt) / 1000;
+/** How the pace of an address at a site is called among limits; the last word of a limit's name is its destination. */
+export function paceName(address: string, site: string): string {
+  return `pace ${address} site:${site}`;
 }

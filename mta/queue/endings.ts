@@ -26,6 +26,8 @@ export interface Finish extends EndingOf {
 export interface Defer extends EndingOf {
   kind: 'defer';
   dueAt: Date;
+  /** It was greylisted: the next attempt leaves from this local address */
+  pinnedAddress?: string | undefined;
 }
 
 /** The row stays, visibly, until a person decides. */
@@ -132,9 +134,11 @@ async function defer(db: Pick<pg.Pool, 'query'>, endings: Defer[]): Promise<stri
          later as (
            update deliveries d
               set due_at = l.due_at, deferrals = d.deferrals + 1, last_response = l.response,
+                  pinned_address = coalesce(l.pinned_address, d.pinned_address),
                   claim_id = null, claimed_by = null, claimed_until = null
              from ending e
-             join unnest($1::uuid[], $8::timestamptz[], $9::text[]) as l (id, due_at, response) on l.id = e.id
+             join unnest($1::uuid[], $8::timestamptz[], $9::text[], $10::text[])
+                  as l (id, due_at, response, pinned_address) on l.id = e.id
             where d.queue_id = e.queue_id
               and d.sequence = e.sequence
               and d.claim_id = e.claim_id
@@ -149,6 +153,7 @@ async function defer(db: Pick<pg.Pool, 'query'>, endings: Defer[]): Promise<stri
       ...valuesOf(endings),
       endings.map((ending) => ending.dueAt),
       endings.map((ending) => ending.event.response),
+      endings.map((ending) => ending.pinnedAddress ?? null),
     ],
   });
   return rows.map((row) => row.id);

@@ -93,7 +93,7 @@ interface StoredRow {
   expires_at: Date;
 }
 
-const VALUES_PER_MESSAGE = 15;
+const VALUES_PER_MESSAGE = 16;
 const FIRST_VALUE = 6;
 const statements = new Map<number, string>();
 
@@ -115,7 +115,7 @@ function statementFor(count: number): string {
       'smallint',
       'text[]',
     ],
-    ...['float8', 'float8', 'text', 'float8'],
+    ...['float8', 'float8', 'text', 'float8', 'text'],
   ];
   const rows = Array.from({ length: count }, (_, row) => {
     const first = FIRST_VALUE + row * VALUES_PER_MESSAGE;
@@ -123,7 +123,7 @@ function statementFor(count: number): string {
   });
   const text = `
     with given (id, message_id, organization_id, domain, envelope, body, chunks, recipients, zone, priority, tags,
-                due_seconds, lifetime_seconds, claimed_by, lease_seconds) as (
+                due_seconds, lifetime_seconds, claimed_by, lease_seconds, stream) as (
            values ${rows.join(', ')}
          ),
          fresh as (
@@ -141,9 +141,10 @@ function statementFor(count: number): string {
          ),
          queued as (
            insert into deliveries (queue_id, sequence, message_id, zone, organization_id, recipient, domain, priority,
-                                   tags, due_at, expires_at, attempts, claim_id, claimed_by, claimed_until)
+                                   tags, sender_domain, stream, due_at, expires_at, attempts, claim_id, claimed_by,
+                                   claimed_until)
            select r.queue_id, r.sequence, g.message_id, g.zone, g.organization_id, r.recipient, r.domain, g.priority,
-                  g.tags, greatest(now(), to_timestamp(g.due_seconds)),
+                  g.tags, g.domain, g.stream, greatest(now(), to_timestamp(g.due_seconds)),
                   now() + make_interval(secs => g.lifetime_seconds),
                   case when g.claimed_by is null then 0 else 1 end,
                   case when g.claimed_by is not null then nextval('claim_ids') end,
@@ -182,6 +183,7 @@ function messageValues(message: NewMessage): unknown[] {
     lifetimeSeconds,
     claim?.instanceId ?? null,
     claim?.leaseSeconds ?? 0,
+    identity.stream ?? null,
   ];
 }
 
@@ -210,6 +212,8 @@ function toClaimedRow({ identity, zone }: NewMessage, row: StoredRow): ClaimedRo
     queueId: row.queue_id,
     sequence: row.sequence,
     messageId: identity.messageId,
+    senderDomain: identity.domain,
+    stream: identity.stream,
     tags: identity.tags ?? [],
     recipient: row.recipient,
     claimId: row.claim_id,

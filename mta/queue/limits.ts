@@ -25,7 +25,8 @@ export class Limits {
     return this.#byDestination.delete(destination.toLowerCase());
   }
 
-  list(): Record<string, Limit> {
-    return { '*': this.#forEveryDomain, ...Object.fromEntries(this.#byDestination) };
+  list(): Record<string, Omit<Limit, 'isShared'>> {
+    const named = [...this.#byDestination].map(([name, { isShared: _, ...limit }]) => [name, limit] as const);
+    return { '*': this.#forEveryDomain, ...Object.fromEntries(named) };
   }
 }

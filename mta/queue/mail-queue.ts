@@ -6,7 +6,6 @@
  */
 import type { Readable } from 'node:stream';
 import { register } from 'prom-client';
-import type { Logger } from '../../lib/log.ts';
 import { type Callback, createMailDrop, createSequence } from '../zone-mta.ts';
 import { storedBody } from './bodies.ts';
 import { Claims } from './claims.ts';
@@ -19,12 +18,12 @@ import { MasterCache } from './master-cache.ts';
 import { createQueueMetrics } from './metrics.ts';
 import { Outbox } from './outbox.ts';
 import { PaceChanges } from './pace-changes.ts';
-import { Pacing } from './pacing.ts';
 import { Pauses } from './pauses.ts';
 import { loadPlugins } from './plugin-gate.ts';
 import { type RunningQueue, setRunningQueue } from './running-queue.ts';
 import { Sites } from './sites.ts';
 import { StoredLimits } from './stored-limits.ts';
+import { createThrottle, type Throttle } from './throttle.ts';
 import { loadControlState, startUpkeep } from './upkeep.ts';
 import { startWatchdog } from './watch.ts';
 
@@ -52,6 +51,7 @@ class MailQueue {
   };
   readonly #context = queueContext();
   readonly #running: RunningQueue;
+  readonly #throttle: Throttle;
   #isClosing = false;
   #stopKeeping: () => void = () => {};
 
@@ -70,9 +70,15 @@ class MailQueue {
     const sites = new Sites(pool);
     const pauses = new Pauses(pool, (domain) => this.claims.scheduler.destinations.siteOf(domain));
     const paceChanges = new PaceChanges(pool, instanceId);
-    const pacing = settings.pacing.enabled ? createPacing(paceChanges, log) : undefined;
+    this.#throttle = createThrottle({
+      ...{ pool, settings, log, paceChanges },
+      onRoom: (destinations) => this.claims.noteRoom(destinations),
+    });
+    const { pacing, shares, sources, findSite } = this.#throttle;
     this.claims = new Claims({
-      ...{ pool, instanceId, leaseSeconds, limitOf: this.limits.of, metrics, log, pauses, pacing },
+      ...{ pool, instanceId, leaseSeconds, limitOf: this.limits.of, metrics, log, pauses, pacing, findSite },
+      shared: shares,
+      sourcesOf: (row, site) => sources.of(row, site),
       onSite: (domain, site) => sites.note(domain, site),
     });
     this.#running = {
@@ -217,6 +223,7 @@ class MailQueue {
     if (returned > 0) log.warn({ deliveries: returned }, 'leases.returned_at_start');
     await loadPlugins(this);
     await loadControlState(this.#running);
+    await this.#throttle.start();
     await this.claims.start();
     const keeper = startLeaseKeeper({
       pool,
@@ -231,22 +238,9 @@ class MailQueue {
     setRunningQueue(this.#running);
     this.#stopKeeping = () => {
       setRunningQueue(undefined);
-      for (const task of [keeper, upkeep, watchdog]) task.stop();
+      for (const task of [keeper, upkeep, watchdog, this.#throttle]) task.stop();
     };
   }
-}
-
-/** Every change of a pace is recorded, and a line of the log, with what caused it. */
-function createPacing(changes: PaceChanges, log: Logger): Pacing {
-  return new Pacing((change) => {
-    changes.note(change);
-    const { site, trigger, before } = change;
-    const { concurrency, rate } = change.pace;
-    log.info(
-      { site, trigger, concurrency, rate, before: { concurrency: before.concurrency, rate: before.rate } },
-      'site.pace_changed',
-    );
-  });
 }
 
 export { MailQueue as 'module.exports' };

@@ -9,6 +9,8 @@ const MAX_UNWRITTEN = 5_000;
 export interface RecordedChange {
   id: number;
   instanceId: string;
+  /** Local address, or the name of the unnamed one */
+  address: string;
   site: string;
   trigger: string;
   before: { concurrency: number; rate: number };
@@ -51,19 +53,31 @@ export class PaceChanges {
 /** The latest first. @param query.before an id: only older ones */
 export async function listPaceChanges(
   pool: pg.Pool,
-  { site, limit, before }: { site: string | undefined; limit: number; before: number | undefined },
+  {
+    site,
+    address,
+    limit,
+    before,
+  }: {
+    site: string | undefined;
+    address?: string | undefined;
+    limit: number;
+    before: number | undefined;
+  },
 ): Promise<RecordedChange[]> {
   const { rows } = await pool.query<ChangeRow>(
-    `select id, instance_id, site, trigger, concurrency_before, concurrency, rate_before, rate, changed_at
+    `select id, instance_id, address, site, trigger, concurrency_before, concurrency, rate_before, rate, changed_at
        from pace_changes
       where ($1::text is null or site = $1) and ($3::bigint is null or id < $3)
+        and ($4::text is null or address = $4)
       order by id desc
       limit $2`,
-    [site ?? null, limit, before ?? null],
+    [site ?? null, limit, before ?? null, address ?? null],
   );
   return rows.map((row) => ({
     id: Number(row.id),
     instanceId: row.instance_id,
+    address: row.address,
     site: row.site,
     trigger: row.trigger,
     before: { concurrency: row.concurrency_before, rate: row.rate_before },
@@ -75,6 +89,7 @@ export async function listPaceChanges(
 interface ChangeRow {
   id: string;
   instance_id: string;
+  address: string;
   site: string;
   trigger: string;
   concurrency_before: number;
@@ -91,11 +106,12 @@ async function insertChanges(
 ): Promise<void> {
   await pool.query(
     `insert into pace_changes
-            (instance_id, site, trigger, concurrency_before, concurrency, rate_before, rate, changed_at)
-     select $1, site, trigger, concurrency_before, concurrency, rate_before, rate, changed_at
-       from unnest($2::text[], $3::text[], $4::float8[], $5::float8[], $6::float8[], $7::float8[], $8::timestamptz[])
+            (instance_id, address, site, trigger, concurrency_before, concurrency, rate_before, rate, changed_at)
+     select $1, address, site, trigger, concurrency_before, concurrency, rate_before, rate, changed_at
+       from unnest($2::text[], $3::text[], $4::float8[], $5::float8[], $6::float8[], $7::float8[], $8::timestamptz[],
+                   $9::text[])
             with ordinality
-         as c (site, trigger, concurrency_before, concurrency, rate_before, rate, changed_at, number)
+         as c (site, trigger, concurrency_before, concurrency, rate_before, rate, changed_at, address, number)
       order by number`,
     [
       instanceId,
@@ -106,6 +122,7 @@ async function insertChanges(
       changes.map(({ before }) => before.rate),
       changes.map(({ pace }) => pace.rate),
       changes.map(({ changedAt }) => changedAt),
+      changes.map(({ address }) => address),
     ],
   );
 }

@@ -16,6 +16,14 @@ export interface ClaimedRow extends FlowKey {
   sequence: string;
   /** The api's id */
   messageId: number;
+  /** Signed for; undefined: queued before it was noted */
+  senderDomain?: string | undefined;
+  /** Undefined: transactional */
+  stream?: string | undefined;
+  /** A local address that greylisting knows it by */
+  pinnedAddress?: string | undefined;
+  /** The local address that it leaves from, or the name of the unnamed one; chosen as it is handed out */
+  source?: string | undefined;
   tags: string[];
   recipient: string;
   claimId: string;

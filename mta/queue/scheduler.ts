@@ -6,10 +6,17 @@
  */
 
 import type { WantedRows } from './claim-rows.ts';
-import { Destinations, type Experience, type LimitOf, type OnBlocked } from './destinations.ts';
+import {
+  type DestinationOptions,
+  Destinations,
+  type Experience,
+  type LimitOf,
+  type Started,
+} from './destinations.ts';
+import { findStartable } from './first-startable.ts';
+import { createFlow, type Flow } from './flow.ts';
 import { FlowRing } from './flow-ring.ts';
 import { type ClaimedRow, type FlowKey, flowId } from './rows.ts';
-import type { ListedSlowdown } from './slowdowns.ts';
 
 /** Claimed ahead for one flow, at most. What waits here is under lease and counted as claimed. */
 const BUFFER_PER_FLOW = 20;
@@ -18,17 +25,6 @@ const FULL_BUFFER = 100;
 /** Claimed rows in memory over all flows from which on fresh rows are left to the database. */
 const FULL_MEMORY = 2_000;
 
-interface Flow extends FlowKey {
-  id: string;
-  buffer: ClaimedRow[];
-  /** The database has, or may have, due rows. */
-  hasDue: boolean;
-  /** The database has, or may have, rows that are due later. */
-  hasLater: boolean;
-  nextDueAt: number;
-  isClaiming: boolean;
-}
-
 interface Zone {
   ready: FlowRing<Flow>;
   hungry: FlowRing<Flow>;
@@ -36,8 +32,17 @@ interface Zone {
   blocked: Map<string, Set<Flow>>;
 }
 
+/** The local addresses that a row may leave from to a site, the preferred first. None: whoever sends it says why not. */
+export type SourcesOf = (row: ClaimedRow, site: string | undefined) => readonly string[];
+
+export interface SchedulerOptions extends DestinationOptions {
+  sourcesOf?: SourcesOf | undefined;
+}
+
 export class Scheduler {
   readonly destinations: Destinations;
+  readonly #sourcesOf: SourcesOf;
+  readonly #started = new WeakMap<object, Started>();
   readonly #flows = new Map<string, Flow>();
   readonly #zones = new Map<string, Zone>();
   readonly #timed = new Set<Flow>();
@@ -47,12 +52,9 @@ export class Scheduler {
   #buffered = 0;
   #tickedAt = 0;
 
-  constructor(
-    limitOf: LimitOf,
-    onSlowdown?: (slowdown: ListedSlowdown, isOver: boolean) => void,
-    onBlocked?: OnBlocked,
-  ) {
-    this.destinations = new Destinations(limitOf, onSlowdown, onBlocked);
+  constructor(limitOf: LimitOf, { sourcesOf, ...options }: SchedulerOptions = {}) {
+    this.destinations = new Destinations(limitOf, options);
+    this.#sourcesOf = sourcesOf ?? (() => []);
   }
 
   /** Rows in memory that wait for a sender. */
@@ -115,23 +117,25 @@ export class Scheduler {
         this.#block(zone, flow, until);
         continue;
       }
-      const row = flow.buffer.shift();
-      if (!row) {
-        zone.ready.delete(flow);
-        continue;
-      }
-      this.#buffered--;
-      this.destinations.start(zoneName, flow.domain, now);
-      this.#settle(flow);
-      return row;
+      const site = this.destinations.siteOf(flow.domain);
+      const choice = findStartable(
+        flow.buffer,
+        (row) => this.#sourcesOf(row, site),
+        (source) => this.destinations.pacedUntil(flow.domain, source, now),
+      );
+      if (!choice) zone.ready.delete(flow);
+      else if ('until' in choice) this.#block(zone, flow, choice.until);
+      else return this.#start(flow, choice, now);
     }
     return undefined;
   }
 
   /** A delivery that `take` gave has ended. @param experience what that tells about the destination */
-  release({ zone, domain }: { zone: string; domain: string }, experience?: Experience): void {
+  release(row: ClaimedRow, experience?: Experience): void {
+    const { zone, domain } = row;
     const site = this.destinations.limitedSiteOf(zone, domain);
-    this.destinations.end(zone, domain, experience);
+    this.destinations.end(this.#started.get(row) ?? [], row, experience);
+    this.#started.delete(row);
     this.#unblock(zone, domain);
     if (site === undefined) return;
     for (const other of [...this.#zoneOf(zone).blocked.keys()]) {
@@ -218,6 +222,26 @@ export class Scheduler {
     }
   }
 
+  /** As `reconsider`, of those to these destinations: domains, or sites as `site:name`. */
+  reconsiderDestinations(destinations: ReadonlySet<string>): void {
+    for (const [name, zone] of this.#zones) {
+      for (const domain of [...zone.blocked.keys()]) {
+        const site = this.destinations.siteOf(domain);
+        if (destinations.has(domain) || destinations.has(`site:${site}`)) this.#unblock(name, domain);
+      }
+    }
+  }
+
+  #start(flow: Flow, { index, source }: { index: number; source: string | undefined }, now: number) {
+    const [row] = flow.buffer.splice(index, 1);
+    if (!row) return undefined;
+    this.#buffered--;
+    row.source = source;
+    this.#started.set(row, this.destinations.start(flow.zone, flow.domain, now, source));
+    this.#settle(flow);
+    return row;
+  }
+
   #block(zone: Zone, flow: Flow, until: number): void {
     zone.ready.delete(flow);
     zone.hungry.delete(flow);
@@ -262,17 +286,7 @@ export class Scheduler {
     const id = flowId(key);
     const known = this.#flows.get(id);
     if (known) return known;
-    const { zone, organizationId, domain, priority } = key;
-    const flow: Flow = {
-      ...{ id, zone, organizationId, domain, priority },
-      ...{
-        buffer: [],
-        hasDue: false,
-        hasLater: false,
-        nextDueAt: Number.POSITIVE_INFINITY,
-        isClaiming: false,
-      },
-    };
+    const flow = createFlow(key);
     this.#flows.set(id, flow);
     return flow;
   }

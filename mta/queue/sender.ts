@@ -78,6 +78,7 @@ class PosternSender extends zoneMtaSender() {
       ...{ type: details.type, dueAt: dueAt?.getTime(), site: mx && siteOfMx(mx), reaction },
       ...(reaction === 'pushback' && { response: details.response }),
       ...(ending.event.bounce && { verdict: ending.event.bounce }),
+      source: (delivery.source?.ipv4 ?? delivery.source?.ipv6)?.address,
     };
     this.#exchange.end(ending, report).then((isEnded) => callback(null, isEnded));
   }
@@ -98,7 +99,10 @@ function createEnding(delivery: SenderDelivery, details: EventDetails): Ending {
   const key = { queueId, sequence, claimId: claim.id, event };
   const dueAt = details.nextAttemptAt;
   if (details.type === 'held') return { kind: 'hold', ...key, reason: details.response ?? '' };
-  return dueAt ? { kind: 'defer', ...key, dueAt } : { kind: 'finish', ...key, recipients: claim.recipients };
+  const { pinnedAddress } = delivery;
+  return dueAt
+    ? { kind: 'defer', ...key, dueAt, pinnedAddress }
+    : { kind: 'finish', ...key, recipients: claim.recipients };
 }
 
 export { PosternSender as 'module.exports' };

@@ -19,7 +19,7 @@ export class StoredLimits {
     const gone = [...this.#stored.keys()].filter((destination) => !stored.has(destination));
     const changed = [...stored].filter(([name, limit]) => !isSame(this.#stored.get(name), limit));
     for (const destination of gone) this.#limits.unset(destination);
-    for (const [destination, limit] of changed) this.#limits.set(destination, limit);
+    for (const [destination, limit] of changed) this.#limits.set(destination, { ...limit, isShared: true });
     this.#stored = stored;
     return gone.length + changed.length > 0;
   }

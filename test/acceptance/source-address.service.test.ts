@@ -44,10 +44,7 @@ describe('mta and its source addresses', function () {
       ],
       assignments: [{ poolId: 1, organizationId: null, domain: null, stream: null }],
     };
-    const redis = new Redis(testRedisUrl());
-    const keys = await redis.keys('postern:rpc:*:findSendingPools:*');
-    for (const key of keys) await redis.multi().del(key).publish('postern:rpc:1:invalidated', key).exec();
-    await redis.quit();
+    await world.forgetPools();
   }
 
   async function send(domain: string, count = 1): Promise<number[]> {

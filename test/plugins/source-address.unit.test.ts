@@ -27,8 +27,6 @@ function createContext(addresses = [IPV4, OTHER], blocked: string[] = []) {
       noted.push(`block ${address} ${site}`);
       return block(address);
     },
-    pin: async (key: string, address: string) => void noted.push(`pin ${key} ${address}`),
-    pinOf: async () => OTHER.address,
   } as Partial<BlockStore> as BlockStore;
   const pools = [{ id: 1, name: 'main', addresses }];
   const context: SourceContext = {
@@ -49,10 +47,13 @@ const newDelivery = (changes: Partial<Delivery> = {}): Delivery =>
     ...{ id: 'q', seq: '001', domain: 'a.test', recipient: 'r@a.test' },
     ...{
       postern: { messageId: 1, organizationId: 1, domain: 'shop.test' },
+      claim: { id: '1', attempt: 1, expiresAt: 0, recipients: 1, source: undefined },
       zoneAddress: { address: '0.0.0.0' },
     },
     ...changes,
   }) as Delivery;
+
+const chosen = { id: '1', attempt: 1, expiresAt: 0, recipients: 1, source: OTHER.address };
 
 const errorOf = (text: string, more: object = {}) =>
   Object.assign(new Error(text), { response: text, ...more });
@@ -67,14 +68,14 @@ describe('setSource', () => {
     assert.deepEqual(delivery.dnsOptions, { ignoreIPv6: false, preferIPv6: false });
   });
 
-  it('keeps away from a blocked address, also when the delivery was pinned to it', async () => {
-    const delivery = newDelivery({ _deferred: { count: 1 } });
+  it('keeps away from a blocked address, also when the master has chosen it', async () => {
+    const delivery = newDelivery({ claim: chosen });
     await setSource(delivery, createContext([IPV4, OTHER], [OTHER.address]).context);
     assert.equal(delivery.zoneAddressIPv4?.address, IPV4.address);
   });
 
-  it('comes back from where a greylisted delivery came from', async () => {
-    const delivery = newDelivery({ _deferred: { count: 1 } });
+  it('leaves from where the master has chosen', async () => {
+    const delivery = newDelivery({ claim: chosen });
     await setSource(delivery, createContext().context);
     assert.equal(delivery.zoneAddressIPv4?.address, OTHER.address);
   });
@@ -124,7 +125,7 @@ describe('noteReply', () => {
     assert.deepEqual([error.action, delivery.isForAnotherAddress], ['defer', true]);
   });
 
-  for (const [what, delivery, error, expected] of [
+  for (const [what, delivery, error, expected, pinned] of [
     [
       'an unknown recipient',
       newDelivery({ source, localAddress: IPV4.address }),
@@ -137,13 +138,14 @@ describe('noteReply', () => {
       'greylisting',
       newDelivery({ source, localAddress: IPV4.address }),
       errorOf('451 4.7.1 Greylisting in effect, please come back later'),
-      ['pin q.001 192.0.2.1'],
+      [],
+      IPV4.address,
     ],
   ] as const) {
     it(`blocks nothing for ${what}`, async () => {
       const { context, noted } = createContext();
       assert.equal(await noteReply(delivery, false, error, context), undefined);
-      assert.deepEqual(noted, expected);
+      assert.deepEqual([noted, delivery.pinnedAddress], [expected, pinned]);
       assert.notEqual(delivery.isForAnotherAddress, true);
     });
   }

@@ -27,9 +27,9 @@ export function createControlledQueue(database: TestDatabase, instanceId = 'test
   const sites = new Sites(pool);
   const pauses = new Pauses(pool, (domain) => queue.claims.scheduler.destinations.siteOf(domain));
   const paceChanges = new PaceChanges(pool, instanceId);
-  const pacing = new Pacing((change) => paceChanges.note(change));
+  const pacing = new Pacing({ onChange: (change) => paceChanges.note(change) });
   const claims = createClaims(database, {
-    ...{ instanceId, pauses, pacing, limitOf: limits.of },
+    ...{ instanceId, pauses, pacing, limitOf: limits.of, sourcesOf: () => ['192.0.2.1'] },
     onSite: (domain, site) => sites.note(domain, site),
   });
   const queue: ControlledQueue = {

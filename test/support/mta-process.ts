@@ -9,12 +9,14 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { stringify } from 'smol-toml';
 import { readSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
 import { nodeBinary, projectRoot } from '../../deploy/local/installation.ts';
 import { isAlive, waitUntilGone } from '../../deploy/local/processes.ts';
 import { createLogger } from '../../lib/log.ts';
+import { invalidationChannel } from '../../lib/rpc/cache-key.ts';
 import { startDnsServer } from '../../sandbox/dns-server.ts';
 import type { Zone, ZoneAnswer } from '../../sandbox/zone.ts';
 import { findFreePorts } from './free-ports.ts';
@@ -56,12 +58,16 @@ export interface MtaWorld {
   sink: ScriptedSink;
   api: MtaApi;
   mta: MtaProcess;
+  /** What the mta knows of pools it asks for again; others use its Redis, too. */
+  forgetPools(): Promise<void>;
   /** Gives the MX of a domain an address of its own. */
   setAddress(domain: string, address: string): void;
   /** A message that no other has been like. */
   newMessage(changes?: Partial<HandOver>): HandOver;
   /** Another mta on the same queue, with the same instance id unless the settings say otherwise. */
   startSecond(): Promise<ChildProcess>;
+  /** Another mta on the same queue, under an instance id of its own; it is ready. */
+  startInstance(instanceId: string): Promise<Settings>;
   close(): Promise<void>;
 }
 
@@ -96,7 +102,7 @@ export async function createMtaWorld(prefix: string, options: WorldOptions = {})
   const api = await startMtaApi(secrets.POSTERN_SERVICE_TOKEN);
   const directory = mkdtempSync(join(tmpdir(), 'postern-test-'));
 
-  const write = async (name: string): Promise<Settings> => {
+  const write = async (name: string, instanceId = 'test'): Promise<Settings> => {
     const [intake, http, queueServer, control] = await findFreePorts(4);
     const queueUrl = Object.assign(new URL(database.url), {
       hostname: LOOPBACK,
@@ -113,6 +119,7 @@ export async function createMtaWorld(prefix: string, options: WorldOptions = {})
         queue: { url: queueUrl.href, leaseSeconds: 5, retryDelaysSeconds: [1] },
       },
       options.sections,
+      instanceId,
     );
   };
   const settings = await write('first');
@@ -122,6 +129,7 @@ export async function createMtaWorld(prefix: string, options: WorldOptions = {})
   const domain = `${prefix.replaceAll('_', '-')}-${randomBytes(4).toString('hex')}.test`;
   let messages = 0;
   const seconds: ChildProcess[] = [];
+  const instances: MtaProcess[] = [];
 
   return {
     settings,
@@ -131,6 +139,12 @@ export async function createMtaWorld(prefix: string, options: WorldOptions = {})
     api,
     mta,
     setAddress: (name, address) => void addresses.set(name, address),
+    async forgetPools() {
+      const redis = new Redis(testRedisUrl());
+      for (const key of await redis.keys('postern:rpc:*:findSendingPools:*'))
+        await redis.multi().del(key).publish(invalidationChannel, key).exec();
+      await redis.quit();
+    },
     newMessage(changes = {}) {
       const messageId = ++messages;
       return { messageId, domain, to: [`r${messageId}@one.test`], body: `Hello ${messageId}`, ...changes };
@@ -140,8 +154,16 @@ export async function createMtaWorld(prefix: string, options: WorldOptions = {})
       seconds.push(child);
       return child;
     },
+    async startInstance(instanceId) {
+      const own = await write(instanceId, instanceId);
+      const instance = createMtaProcess(own, variables);
+      instances.push(instance);
+      await instance.start();
+      return own;
+    },
     async close() {
       for (const child of seconds) child.kill('SIGKILL');
+      for (const instance of instances) await instance.kill('master');
       await mta.kill('master');
       await Promise.all([sink.close(), dns.close(), api.close(), postgres.close()]);
       await database.drop();
@@ -180,11 +202,12 @@ function writeInstallation(
   secrets: ReturnType<typeof createSecrets>,
   sections: Sections,
   changes: Sections = {},
+  instanceId = 'test',
 ): Settings {
   mkdirSync(directory, { recursive: true });
   const merged: Sections = { ...sections };
   for (const [name, section] of Object.entries(changes)) merged[name] = { ...sections[name], ...section };
-  const general = { environment: 'test', instanceId: 'test', hostname: 'postern.test' };
+  const general = { environment: 'test', instanceId, hostname: 'postern.test' };
   writeFileSync(join(directory, 'postern.toml'), stringify({ ...general, ...merged }));
   const lines = Object.entries(secrets).map(([name, value]) => `${name}=${value}\n`);
   writeFileSync(join(directory, 'postern.env'), lines.join(''), { mode: 0o600 });

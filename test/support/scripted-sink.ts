@@ -33,6 +33,8 @@ export interface Moment {
   /** Number of the connection, from 1 */
   connection: number;
   isTls: boolean;
+  /** ms since the epoch */
+  at: number;
 }
 
 /** In place of a reply: the connection is closed without one. */
@@ -193,6 +195,7 @@ class Session {
       client: this.#client,
       connection: this.#number,
       isTls: this.#socket instanceof TLSSocket,
+      at: Date.now(),
     };
     this.#sink.moments.push(moment);
     const reply = (await this.#sink.script(moment)) ?? DEFAULTS[stage];

@@ -7,8 +7,11 @@ export function pacingRoutes({ queue }: ControlContext): FastifyPluginAsyncTypeb
   return async (app) => {
     app.get('/paces', { schema: listPacesSchema }, async () => queue().pacing?.list() ?? []);
 
-    app.get('/pace_changes', { schema: listPaceChangesSchema }, async ({ query: { site, limit, before } }) =>
-      listPaceChanges(queue().pool, { site, limit, before }),
+    app.get(
+      '/pace_changes',
+      { schema: listPaceChangesSchema },
+      async ({ query: { site, address, limit, before } }) =>
+        listPaceChanges(queue().pool, { site, address, limit, before }),
     );
   };
 }

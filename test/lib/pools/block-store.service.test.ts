@@ -101,11 +101,4 @@ describe('blocks of addresses, and a Redis that goes and comes', () => {
     });
     other.close();
   });
-
-  it('keep greylisted mail at its address', async () => {
-    await store.pin('q.001', ADDRESS);
-    const other = openStore();
-    assert.deepEqual([await other.pinOf('q.001'), await other.pinOf('q.002')], [ADDRESS, undefined]);
-    other.close();
-  });
 });

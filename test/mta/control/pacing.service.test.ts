@@ -28,8 +28,8 @@ describe('paces at the control port', () => {
 
     await askForLess();
 
-    const [{ site, rate, falls }, ...more] = await list('paces');
-    assert.deepEqual([site, rate, falls, more], ['google', later, 1, []]);
+    const [{ address, site, rate, falls }, ...more] = await list('paces');
+    assert.deepEqual([address, site, rate, falls, more], ['192.0.2.1', 'google', later, 1, []]);
     assert.equal(mta.queue.claims.scheduler.destinations.limitedSiteOf('default', 'one.test'), 'google');
   });
 
@@ -44,6 +44,8 @@ describe('paces at the control port', () => {
     assert.deepEqual([instanceId, site, trigger, more], ['test', 'google', 'rate-limited', []]);
     assert.deepEqual([before.rate, after.rate], [google.rate.start, later]);
     assert.deepEqual(await list('pace_changes?site=yahoo'), []);
+    assert.deepEqual(await list('pace_changes?address=192.0.2.2'), []);
+    assert.equal((await list('pace_changes?address=192.0.2.1')).length, 1);
     assert.deepEqual(await list(`pace_changes?before=${id}`), []);
   });
 

@@ -45,6 +45,28 @@ function countSent(scheduler: Scheduler, fromMs: number, seconds: number): numbe
   return sent;
 }
 
+describe('a limit of ten a minute', () => {
+  it('OB-13: of a hundred that are queued at most ten leave in any minute', () => {
+    const limit: Limit = { connections: 10, ratePerSecond: 10 / 60, isShared: true };
+    const scheduler = schedulerWith(limit, 100);
+    const left: number[] = [];
+    for (let now = 1_000_000; left.length < 100; now += 100) {
+      scheduler.tick(now);
+      const next = scheduler.take('default', now);
+      if (!next) continue;
+      left.push(now + Math.random() * SECOND_MS); // on its way to the wire
+      scheduler.release(next);
+    }
+
+    left.sort((a, b) => a - b);
+    const most = Math.max(
+      ...left.map((from) => left.filter((at) => at >= from && at < from + 60_000).length),
+    );
+    assert.ok(most <= 10, `${most} in a minute`);
+    assert.ok((left.at(-1) ?? 0) - (left[0] ?? 0) < 11 * 60_000, 'and hardly fewer');
+  });
+});
+
 describe('the queue and a clock that is set', () => {
   for (const [name, start] of Object.entries(moments)) {
     for (const [direction, jump] of [

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Ending, endDeliveries } from '../../../mta/queue/endings.ts';
+import { type Defer, type Ending, endDeliveries } from '../../../mta/queue/endings.ts';
 import { createEvent, type EventDetails } from '../../../mta/queue/events.ts';
 import { Outbox } from '../../../mta/queue/outbox.ts';
 import type { ClaimedRow } from '../../../mta/queue/rows.ts';
@@ -28,7 +28,7 @@ describe('endings of deliveries', () => {
     ...key(row, type),
     recipients,
   });
-  const defer = (row: ClaimedRow | undefined, dueAt: Date): Ending => ({
+  const defer = (row: ClaimedRow | undefined, dueAt: Date): Defer => ({
     kind: 'defer',
     ...key(row, 'deferred', '451 4.7.1 Later'),
     dueAt,
@@ -106,6 +106,17 @@ describe('endings of deliveries', () => {
     assert.deepEqual(rows, [
       { due_at: dueAt, deferrals: 1, last_response: '451 4.7.1 Later', claim_id: null },
     ]);
+  });
+
+  it('remembers which address greylisting knows a delivery by', async () => {
+    await queueMessage(database);
+    for (const pinnedAddress of ['192.0.2.1', undefined]) {
+      const [row] = await claimAll(database);
+      await endDeliveries(database.pool, [{ ...defer(row, new Date()), pinnedAddress }]);
+    }
+
+    const [again] = await claimAll(database);
+    assert.equal(again?.pinnedAddress, '192.0.2.1');
   });
 
   it('sets a delivery aside with a reason', async () => {

@@ -195,3 +195,66 @@ describe('scheduler', () => {
     );
   });
 });
+
+describe('scheduler and local addresses', () => {
+  const [ONE, OTHER] = ['192.0.2.1', '192.0.2.2'];
+
+  /** One delivery at a time from each address. */
+  function pacedScheduler(sourcesOf: (row: ClaimedRow) => string[]): Scheduler {
+    const schedule = new Scheduler(() => undefined, {
+      sourcesOf,
+      paces: { limitOf: () => ({ connections: 1 }), noteBlocked: () => {} },
+    });
+    schedule.destinations.setSite('one.test', 'big');
+    return schedule;
+  }
+
+  it('takes the preferred address, and another of the pool while that one is at its pace', () => {
+    const schedule = pacedScheduler(() => [ONE, OTHER]);
+    for (let i = 0; i < 3; i++) schedule.addClaimed(row());
+    const taken = takeAll(schedule);
+    assert.deepEqual(
+      taken.map(({ source }) => source),
+      [ONE, OTHER],
+    );
+
+    schedule.release(taken[1] ?? assert.fail());
+
+    assert.deepEqual(
+      takeAll(schedule).map(({ source }) => source),
+      [OTHER],
+    );
+  });
+
+  it('passes over what waits for its address', () => {
+    const schedule = pacedScheduler(({ pinnedAddress }) => [pinnedAddress ?? OTHER]);
+    for (let i = 0; i < 2; i++) schedule.addClaimed(row({ pinnedAddress: ONE }));
+    schedule.addClaimed(row());
+    assert.deepEqual(
+      takeAll(schedule).map(({ source }) => source),
+      [ONE, OTHER],
+    );
+  });
+
+  it('hands out what has no address to leave from: the sender says why', () => {
+    const schedule = pacedScheduler(() => []);
+    schedule.addClaimed(row());
+    assert.deepEqual(
+      takeAll(schedule).map(({ source }) => source),
+      [undefined],
+    );
+  });
+
+  it('lets mail wait until its site is known', () => {
+    const asked: string[] = [];
+    const schedule = new Scheduler(() => undefined, { onUnknownSite: (domain) => void asked.push(domain) });
+    schedule.addClaimed(row());
+    assert.equal(takeAll(schedule).length, 0);
+    assert.deepEqual(asked, ['one.test']);
+
+    schedule.destinations.setSite('one.test', 'big');
+    schedule.reconsiderDestinations(new Set(['one.test']));
+
+    assert.equal(takeAll(schedule).length, 1);
+  });
+});

@@ -26,7 +26,9 @@ class Destination {
   constructor(limit: Limit = { connections: 20 }, domains = [DOMAIN]) {
     const note = ({ destination }: ListedSlowdown, isOver: boolean) =>
       void this.changes.push(`${destination} ${isOver ? 'recovered' : 'slowed'}`);
-    this.scheduler = new Scheduler((name) => (name.startsWith('site:') ? undefined : limit), note);
+    this.scheduler = new Scheduler((name) => (name.startsWith('site:') ? undefined : limit), {
+      onSlowdown: note,
+    });
     for (let i = 0; i < 500; i++) this.scheduler.addClaimed(row(domains[i % domains.length] ?? DOMAIN));
   }
 
