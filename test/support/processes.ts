@@ -34,12 +34,12 @@ export async function findMtaChild(role: 'receiver' | 'sender'): Promise<number>
   return findChildOf(await findPid('mta'), role);
 }
 
-/** A child of an mta whose pid is known. */
-export function findChildOf(parent: number, role: 'receiver' | 'sender'): number {
+/** A child of a process whose pid is known. @param role in its title */
+export function findChildOf(parent: number, role: string): number {
   const pid = listProcesses().find(
     (candidate) => parentOf(candidate) === parent && titleOf(candidate).includes(role),
   );
-  if (pid === undefined) throw new Error(`the mta has no ${role}`);
+  if (pid === undefined) throw new Error(`process ${parent} has no ${role}`);
   return pid;
 }
 
