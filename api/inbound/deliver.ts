@@ -12,7 +12,7 @@ import type { Attempt } from '../models/webhook-attempt.ts';
 import type { ClaimedDelivery } from '../models/webhook-claim.ts';
 import { beginAttempt, type DeliverContext, deliverBody, type Material } from '../webhooks/deliver.ts';
 import { scheduleAttempt } from '../webhooks/schedule.ts';
-import { parseInbound, renderInbound } from './payload.ts';
+import { renderPayload } from './render-payload.ts';
 import { readServerUrl } from './server-url.ts';
 import type { SendSmtp, SmtpResult } from './smtp-sender.ts';
 
@@ -61,7 +61,7 @@ async function postByHttp(
 ): Promise<Attempt> {
   const credentials = credentialsOf(message, delivery, context);
   const attempt = await deliverBody(context, delivery, material, {
-    body: renderInbound(message, content, await parseInbound(content)),
+    body: await renderPayload(message, content),
     delaysSeconds: INBOUND_RETRY_DELAYS_SECONDS,
     headers: credentials ? { Authorization: `Basic ${Buffer.from(credentials).toString('base64')}` } : {},
   });

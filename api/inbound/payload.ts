@@ -34,23 +34,22 @@ export async function parseInbound(content: Buffer): Promise<object | undefined>
   });
 }
 
+/** What is told of a message beside its content */
+export type InboundFacts = Pick<
+  InboundMessage,
+  | 'id'
+  | 'envelopeFrom'
+  | 'recipient'
+  | 'fromHeader'
+  | 'messageId'
+  | 'authentication'
+  | 'spam'
+  | 'client'
+  | 'replyToId'
+>;
+
 /** @param parts of parseInbound */
-export function renderInbound(
-  message: Pick<
-    InboundMessage,
-    | 'id'
-    | 'envelopeFrom'
-    | 'recipient'
-    | 'fromHeader'
-    | 'messageId'
-    | 'authentication'
-    | 'spam'
-    | 'client'
-    | 'replyToId'
-  >,
-  content: Buffer,
-  parts: object | undefined,
-): Buffer {
+export function renderInbound(message: InboundFacts, content: Buffer, parts: object | undefined): Buffer {
   const { spf, dkim, dmarc } = message.authentication;
   const isText = Buffer.from(content.toString('utf8')).equals(content);
   return Buffer.from(

@@ -1,13 +1,10 @@
-/** Started by read-parts.ts: takes one message apart, says what it found, and ends. */
-import { parentPort, workerData } from 'node:worker_threads';
+/** What runs in the threads of read-parts.ts: takes messages apart. */
+import { serveTasks } from '../serve-tasks.ts';
 import { type PartsOptions, parseParts } from './parts.ts';
 
 export interface PartsTask {
-  source: Uint8Array;
+  content: Uint8Array;
   options: PartsOptions;
 }
 
-const { source, options } = workerData as PartsTask;
-parentPort?.postMessage(
-  await parseParts(Buffer.from(source.buffer, source.byteOffset, source.length), options),
-);
+serveTasks(({ content, options }: PartsTask) => parseParts(Buffer.from(content), options));

@@ -3,8 +3,8 @@
  * hostile with a good message; whatever gets past them ends here, by the clock or by the memory of the thread, without
  * holding up a request of anybody else. Organizations take turns, so one with slow templates waits for itself.
  */
-import { Worker } from 'node:worker_threads';
 import type { TemplateContent } from '../models/template.ts';
+import { TaskThread } from '../task-thread.ts';
 import type { ContentResult, Errors } from './content.ts';
 import type { Answer, Task } from './task.ts';
 
@@ -12,7 +12,6 @@ const THREAD = new URL('./thread.ts', import.meta.url);
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
 /** A mail of an ordinary template takes a few; the clock of the machine counts, so there is room for a busy one. */
 const MAX_TASK_MS = 1_000;
-const MAX_START_MS = 30_000;
 
 const TOO_SLOW: Answer = { ok: false, errors: { template: ['takes too long'] } };
 const TOO_LARGE: Answer = { ok: false, errors: { template: ['takes too much memory'] } };
@@ -58,7 +57,10 @@ export function createTemplateRenderer(): TemplateRenderer {
 class TaskQueue {
   /** By organization, in the order of their turns. */
   readonly #waiting = new Map<number, Job[]>();
-  #thread: Worker | undefined;
+  readonly #thread = new TaskThread<Task, Answer>(THREAD, {
+    timeoutMs: MAX_TASK_MS,
+    resourceLimits: RESOURCE_LIMITS,
+  });
   #isBusy = false;
 
   run(organizationId: number, task: Task): Promise<Outcome> {
@@ -70,8 +72,8 @@ class TaskQueue {
     return promise;
   }
 
-  async close(): Promise<void> {
-    await this.#thread?.terminate();
+  close(): Promise<void> {
+    return this.#thread.close();
   }
 
   async #work(): Promise<void> {
@@ -85,10 +87,9 @@ class TaskQueue {
 
   async #attend({ task, resolve, reject }: Job): Promise<void> {
     try {
-      this.#thread ??= await startThread();
-      const started = performance.now();
-      const answer = await this.#ask(this.#thread, task);
-      resolve({ answer, tookMs: performance.now() - started });
+      const outcome = await this.#thread.run(task);
+      if (outcome.state === 'done') resolve(outcome);
+      else resolve({ answer: outcome.state === 'late' ? TOO_SLOW : TOO_LARGE, tookMs: MAX_TASK_MS });
     } catch (error) {
       reject(error);
     }
@@ -103,47 +104,4 @@ class TaskQueue {
     if (jobs.length > 0) this.#waiting.set(organizationId, jobs);
     return job;
   }
-
-  async #ask(thread: Worker, task: Task): Promise<Answer> {
-    thread.postMessage(task);
-    const answer = await waitForMessage<Answer>(thread, MAX_TASK_MS);
-    if (answer.state === 'message') return answer.value;
-    this.#thread = undefined;
-    await thread.terminate();
-    if (answer.state === 'late') return TOO_SLOW;
-    if (isOutOfMemory(answer.error)) return TOO_LARGE;
-    throw answer.error;
-  }
-}
-
-async function startThread(): Promise<Worker> {
-  const thread = new Worker(THREAD, { resourceLimits: RESOURCE_LIMITS });
-  const ready = await waitForMessage(thread, MAX_START_MS);
-  if (ready.state === 'message') {
-    thread.unref(); // an idle one keeps no process alive
-    return thread;
-  }
-  await thread.terminate();
-  throw ready.state === 'failed' ? ready.error : new Error('the thread for templates did not start');
-}
-
-type Heard<T> = { state: 'message'; value: T } | { state: 'late' } | { state: 'failed'; error: unknown };
-
-/** The next thing that the thread says, or that it did not say anything in time. */
-function waitForMessage<T>(thread: Worker, timeoutMs: number): Promise<Heard<T>> {
-  const { promise, resolve } = Promise.withResolvers<Heard<T>>();
-  const timer = setTimeout(() => resolve({ state: 'late' }), timeoutMs);
-  const onMessage = (value: T) => resolve({ state: 'message', value });
-  const onError = (error: unknown) => resolve({ state: 'failed', error });
-  const onExit = (code: number) =>
-    resolve({ state: 'failed', error: new Error(`the thread for templates ended with ${code}`) });
-  thread.on('message', onMessage).on('error', onError).on('exit', onExit);
-  return promise.finally(() => {
-    clearTimeout(timer);
-    thread.off('message', onMessage).off('error', onError).off('exit', onExit);
-  });
-}
-
-function isOutOfMemory(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
 }

@@ -1,0 +1,31 @@
+/**
+ * Takes messages of strangers apart without holding up anybody else. 256 KB that are made for it keep the parser busy for
+ * most of a second, 30 MB of short lines for ten: small messages share a thread and have a short time, so that a hostile
+ * one does not keep the others waiting, and each large one has a thread of its own.
+ */
+import { type Outcome, TaskThread } from '../task-thread.ts';
+
+const SMALL_BYTES = 256 * 1024;
+const SMALL_TIMEOUT_MS = 5_000;
+const TIMEOUT_MS = 20_000;
+const resourceLimits = { maxOldGenerationSizeMb: 512 };
+
+/** @param file of the thread. @returns runs a task; undefined: it takes too long, or too much memory */
+export function createMessageThreads<Task extends { content: Uint8Array }, Answer>(
+  file: URL,
+): (task: Task) => Promise<Answer | undefined> {
+  const shared = new TaskThread<Task, Answer>(file, { timeoutMs: SMALL_TIMEOUT_MS, resourceLimits });
+  return async (task) => {
+    if (task.content.length <= SMALL_BYTES) return answerOf(await shared.run(task));
+    const own = new TaskThread<Task, Answer>(file, { timeoutMs: TIMEOUT_MS, resourceLimits });
+    try {
+      return answerOf(await own.run(task));
+    } finally {
+      await own.close();
+    }
+  };
+}
+
+function answerOf<Answer>(outcome: Outcome<Answer>): Answer | undefined {
+  return outcome.state === 'done' ? outcome.answer : undefined;
+}
