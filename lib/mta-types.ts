@@ -13,6 +13,12 @@ export interface Headers {
   addFormatted(key: string, line: string | Buffer, index?: number): void;
 }
 
+/** Of a delivery, in a sender */
+export interface SentHeaders extends Headers {
+  /** The header as it is sent, with the empty line behind it */
+  build(): Buffer;
+}
+
 export interface Session {
   id: string;
   user?: string;
@@ -41,7 +47,9 @@ export interface Delivery {
   recipient: string;
   from: string;
   envelope: { from: string; to: string };
-  headers: Headers;
+  headers: SentHeaders;
+  /** Bytes of the body as it is stored and sent */
+  bodySize?: number;
   dkim?: { bodyHash?: string };
   postern: MessageIdentity;
   claim: Claim;
@@ -72,9 +80,11 @@ export interface Delivery {
   suppressionReason?: string;
 }
 
-/** nodemailer's SMTPConnection. */
+/** nodemailer's SMTPConnection, as mta/smtp-connection.ts has it. */
 export interface Connection {
   secure?: boolean;
+  /** Of the message that is sent next */
+  messageBytes?: number;
   options: { host?: string; servername?: string; localAddress?: string };
   _socket?: {
     getProtocol?(): string | null;

@@ -1,6 +1,6 @@
 /**
  * Loaded into ZoneMTA's master and, by NODE_OPTIONS, into all its children before anything else: answers the six
- * modules that its queue consists of, its log and its SMTP connection with ours. The packages stay as they came from
+ * modules that its queue consists of, its log, its way to an MX host and its SMTP connection with ours. The packages stay as they came from
  * npm.
  */
 import { registerHooks } from 'node:module';
@@ -15,11 +15,12 @@ const replacements = new Map<string, string>([
     locate('queue', `${name}.ts`),
   ]),
   ['/npmlog/lib/log.js', locate('npmlog.ts')],
+  ['/mx-connect/lib/mx-connect.js', locate('mx-connect.ts')],
   ['/nodemailer/dist/cjs/smtp-connection/index.js', locate('smtp-connection.ts')],
 ]);
 /** Of the modules that are replaced, from where they are recognizable. */
 const REPLACEABLE =
-  /\/(?:@zone-eu\/zone-mta\/lib|npmlog\/lib|nodemailer\/dist\/cjs\/smtp-connection)\/[a-z-]+\.js$/;
+  /\/(?:@zone-eu\/zone-mta\/lib|npmlog\/lib|mx-connect\/lib|nodemailer\/dist\/cjs\/smtp-connection)\/[a-z-]+\.js$/;
 
 function locate(...path: string[]): string {
   return pathToFileURL(join(import.meta.dirname, ...path)).href;

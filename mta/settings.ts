@@ -21,6 +21,7 @@ export const plugins = {
   'source-address': ['sender'],
   unsubscribe: ['sender'],
   dkim: ['sender'],
+  'message-size': ['sender'],
 } as const;
 
 /** To be written as JSON; the keys are ZoneMTA's own. */

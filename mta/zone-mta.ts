@@ -153,25 +153,68 @@ export type SmtpConnectionOptions = Record<string, unknown>;
 export interface SmtpEnvelope {
   from: string;
   to: string | string[];
+  /** Bytes of the message */
+  size?: number;
+  use8BitMime?: boolean;
 }
 
 /** nodemailer's SMTPConnection: what the one that stands in for it (mta/smtp-connection.ts) touches. */
-export type SmtpConnectionConstructor = new (
-  options: SmtpConnectionOptions,
-) => {
+export type SmtpConnectionConstructor = new (options: SmtpConnectionOptions) => SmtpConnection;
+
+type SmtpCallback = (error: Error | null, result?: unknown) => void;
+
+interface SmtpConnection extends EventEmitter {
   _socket: { cork(): void; uncork(): void };
+  readonly secure: boolean;
+  /** While STARTTLS is under way */
+  readonly upgrading?: boolean;
   /** What the server's reply to EHLO offers */
   _supportedExtensions: string[];
-  send(
-    envelope: SmtpEnvelope,
-    message: unknown,
-    callback: (error: Error | null, info?: unknown) => void,
-  ): void;
+  /** Bytes, of SIZE; 0: it names none */
+  _maxAllowedSize: number;
+  /** Replies that came and were not looked at yet, their lines joined; the last may be incomplete. */
+  _responseQueue: string[];
+  _responsePartial: boolean;
+  /** The beginning of a line */
+  _remainder: string;
+  /** The message, as long as not all of it is with the socket */
+  _currentDataStream: unknown;
+  connect(callback: () => void): void;
+  send(envelope: SmtpEnvelope, message: unknown, callback: SmtpCallback): void;
   _createSendStream(callback: (error: Error | null, response?: string) => void): unknown;
-};
+  _sendCommand(command: string, logged?: string): void;
+  _onData(chunk: Buffer): void;
+  _processResponse(): void;
+  /** Ends the connection, with an event */
+  _onError(error: Error, code: string, reply: string | false, command: string): void;
+  _destroy(): void;
+  _actionMAIL(reply: string, callback: SmtpCallback): void;
+  _actionRCPT(reply: string, callback: SmtpCallback): void;
+  _actionDATA(reply: string, callback: SmtpCallback): void;
+  _actionSMTPStream(reply: string, callback: SmtpCallback): void;
+  /** Why no recipient of the envelope is left; null: there are some */
+  _envelopeError(reply: string): Error | null;
+}
 
 export function smtpConnection(): SmtpConnectionConstructor {
   return require('nodemailer/lib/smtp-connection?original') as SmtpConnectionConstructor;
+}
+
+/** What ZoneMTA asks of mx-connect, as far as the one that stands in for it (mta/mx-connect.ts) looks at it. */
+export interface MxOptions {
+  target: string;
+  dnsOptions?: Record<string, unknown>;
+  /** Addresses that were of no use in this attempt */
+  ignoreMXHosts?: string[];
+  /** Of the last of them */
+  mxLastError?: Error | false;
+  maxConnectTime?: number;
+}
+
+export type MxConnect = (options: MxOptions) => Promise<unknown>;
+
+export function mxConnect(): MxConnect {
+  return requireOfZoneMta('mx-connect?original') as MxConnect;
 }
 
 /** lib/ttl-cache.js: what GETCACHE and SETCACHE of the queue server speak to. */

@@ -19,6 +19,7 @@ export function createResolver(zone: Zone): Resolve {
 function textOf(record: ZoneRecord): string {
   switch (record.type) {
     case 'A':
+    case 'AAAA':
       return record.address;
     case 'MX':
       return record.exchange;

@@ -7,7 +7,7 @@ const DEFAULT_DMARC = 'v=DMARC1; p=none';
 const MAX_DOMAIN_LENGTH = 240;
 
 export type ZoneRecord =
-  | { type: 'A'; address: string }
+  | { type: 'A' | 'AAAA'; address: string }
   | { type: 'MX'; priority: number; exchange: string }
   | { type: 'TXT'; text: string }
   | { type: 'CNAME'; domain: string }

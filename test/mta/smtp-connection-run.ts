@@ -1,4 +1,7 @@
-/** Run by smtp-connection.unit.test.ts with mta/preload.ts: delivers a message and prints what the server saw of it. */
+/**
+ * Run by smtp-connection.unit.test.ts with mta/preload.ts: delivers a message and prints what the server saw of it; or,
+ * given a greeting instead of a size, prints the error that a connection ends with whose server says just that.
+ */
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { type AddressInfo, createServer } from 'node:net';
@@ -7,10 +10,23 @@ import { PassThrough } from 'node:stream';
 const require = createRequire(import.meta.url);
 
 interface Connection {
+  on(event: 'error', listener: (error: Error & { code: string }) => void): void;
   connect(callback: () => void): void;
   send(envelope: object, message: PassThrough, callback: (error: Error | null, info: object) => void): void;
 }
 const SmtpConnection = require('nodemailer/lib/smtp-connection') as new (options: object) => Connection;
+
+if (process.argv[2] === 'greeting') {
+  const server = createServer((socket) => socket.write(process.argv[3] ?? '')).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const connection = new SmtpConnection({ host: '127.0.0.1', port, replyTimeout: 50 });
+  connection.on('error', ({ message, code }) => {
+    process.stdout.write(JSON.stringify({ message, code }), () => process.exit(0));
+  });
+  connection.connect(() => process.exit(1));
+  await new Promise(() => {});
+}
 
 const size = Number(process.argv[2]);
 const reads: string[] = [];

@@ -6,23 +6,19 @@ import { join } from 'node:path';
 const ROOT = join(import.meta.dirname, '../..');
 const FRAME = 'Subject: a\r\n\r\n\r\n.\r\n'.length;
 
+function run(...given: string[]) {
+  const program = join(import.meta.dirname, 'smtp-connection-run.ts');
+  const parameters = ['--import', join(ROOT, 'mta/preload.ts'), program, ...given];
+  return JSON.parse(execFileSync(process.execPath, parameters, { cwd: ROOT, encoding: 'utf8' }));
+}
+
 function deliver(bytes: number): {
   info: { response: string };
   commands: string[];
   pieces: number;
   data: number;
 } {
-  const output = execFileSync(
-    process.execPath,
-    [
-      '--import',
-      join(ROOT, 'mta/preload.ts'),
-      join(import.meta.dirname, 'smtp-connection-run.ts'),
-      String(bytes),
-    ],
-    { cwd: ROOT, encoding: 'utf8' },
-  );
-  return JSON.parse(output);
+  return run(String(bytes));
 }
 
 describe('the SMTP connection of a sender', () => {
@@ -41,4 +37,16 @@ describe('the SMTP connection of a sender', () => {
     assert.equal(info.response, '250 2.0.0 taken');
     assert.equal(data, 5_000_000 + FRAME);
   });
+
+  for (const [what, greeting] of [
+    ['the last line of a reply', '220-Welcome\r\n220-please wait\r\n'],
+    ['the end of a line', '220 Welco'],
+  ] as const) {
+    it(`does not wait for ever for ${what} (OB-6), and the next host is tried`, () => {
+      assert.deepEqual(run('greeting', greeting), {
+        message: 'The reply of the server never ended',
+        code: 'ETIMEDOUT',
+      });
+    });
+  }
 });

@@ -19,6 +19,7 @@ function add(recipient: string, postern: object = {}, own: string[] = []): strin
     hasHeader: (name: string) => own.includes(name),
     remove() {},
     addFormatted: (_key: string, line: string | Buffer) => void lines.unshift(String(line)),
+    build: () => Buffer.from(lines.join('\r\n')),
   };
   addUnsubscribeFields(
     { headers, recipient, postern: { ...identity, ...postern } },

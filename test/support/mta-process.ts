@@ -76,6 +76,8 @@ type Sections = Record<string, Record<string, unknown>>;
 export interface WorldOptions {
   /** Settings that differ from the defaults. */
   sections?: Sections;
+  /** Production: no address of this machine is connected to, not even the recipients' server of the test. */
+  environment?: 'test' | 'production';
   /** What the DNS says instead; undefined: as otherwise. */
   answer?: (name: string, type: string) => ZoneAnswer | undefined;
   /** For the environment of its processes. */
@@ -112,13 +114,16 @@ export async function createMtaWorld(prefix: string, options: WorldOptions = {})
       join(directory, name),
       secrets,
       {
-        mta: { intakePort: intake, apiPort: http, queueServerPort: queueServer, controlPort: control },
+        mta: {
+          ...{ intakePort: intake, apiPort: http, queueServerPort: queueServer, controlPort: control },
+          ...{ nameservers: [`${LOOPBACK}:${dns.port}`], remotePort: sink.port },
+        },
         sandbox: { dnsPort: dns.port, smtpPort: sink.port },
         api: { url: `http://${LOOPBACK}:${api.port}` },
         redis: { url: testRedisUrl() },
         queue: { url: queueUrl.href, leaseSeconds: 5, retryDelaysSeconds: [1] },
       },
-      options.sections,
+      options,
       instanceId,
     );
   };
@@ -201,13 +206,13 @@ function writeInstallation(
   directory: string,
   secrets: ReturnType<typeof createSecrets>,
   sections: Sections,
-  changes: Sections = {},
+  { sections: changes = {}, environment = 'test' }: WorldOptions,
   instanceId = 'test',
 ): Settings {
   mkdirSync(directory, { recursive: true });
   const merged: Sections = { ...sections };
   for (const [name, section] of Object.entries(changes)) merged[name] = { ...sections[name], ...section };
-  const general = { environment: 'test', instanceId, hostname: 'postern.test' };
+  const general = { environment, instanceId, hostname: 'postern.test' };
   writeFileSync(join(directory, 'postern.toml'), stringify({ ...general, ...merged }));
   const lines = Object.entries(secrets).map(([name, value]) => `${name}=${value}\n`);
   writeFileSync(join(directory, 'postern.env'), lines.join(''), { mode: 0o600 });

@@ -14,6 +14,7 @@ export type Stage =
   | 'connect'
   | 'ehlo'
   | 'starttls'
+  | 'helo'
   | 'mail'
   | 'rcpt'
   | 'data'
@@ -24,6 +25,8 @@ export type Stage =
 
 export interface Moment {
   stage: Stage;
+  /** As the client sent it; empty: the greeting, or the end of the message. */
+  command: string;
   /** Empty before RCPT. */
   recipient: string;
   /** Where the client connected to: tells destinations apart before a recipient is named. */
@@ -78,6 +81,7 @@ const DEFAULTS: Record<Stage, string> = {
   connect: '220 sink.test ESMTP',
   ehlo: '250-sink.test\r\n250-8BITMIME\r\n250 SMTPUTF8',
   starttls: '502 5.5.1 There is no TLS',
+  helo: '250 sink.test',
   mail: '250 2.1.0 OK',
   rcpt: '250 2.1.5 OK',
   data: '354 Go ahead',
@@ -155,7 +159,7 @@ class Session {
       if (!line) return;
       const stage = stageOf(line.toString('latin1'));
       if (stage === 'rcpt') this.#recipient = /<([^>]*)>/.exec(line.toString('latin1'))?.[1] ?? '';
-      reply = await this.#react(stage);
+      reply = await this.#react(stage, line.toString('latin1'));
       if (stage === 'quit') this.#socket.end();
       if (stage === 'starttls' && String(reply).startsWith('220')) this.#secure(reply === GARBAGE);
       if (stage === 'data' && typeof reply === 'string' && reply.startsWith('354'))
@@ -184,12 +188,13 @@ class Session {
       isAccepted: false,
     };
     this.#sink.arrivals.push(arrival);
-    return this.#react('dot', arrival);
+    return this.#react('dot', '', arrival);
   }
 
-  async #react(stage: Stage, arrival?: Arrival): Promise<string | typeof DROP> {
+  async #react(stage: Stage, command = '', arrival?: Arrival): Promise<string | typeof DROP> {
     const moment = {
       stage,
+      command,
       recipient: this.#recipient,
       address: this.#address,
       client: this.#client,
@@ -212,11 +217,9 @@ class Session {
 
 function stageOf(line: string): Stage {
   const verb = line.slice(0, 4).toLowerCase();
-  if (verb === 'helo') return 'ehlo';
   if (/^starttls$/i.test(line)) return 'starttls';
-  return (
-    (['ehlo', 'mail', 'rcpt', 'data', 'rset', 'quit'] as const).find((stage) => stage === verb) ?? 'other'
-  );
+  const verbs = ['ehlo', 'helo', 'mail', 'rcpt', 'data', 'rset', 'quit'] as const;
+  return verbs.find((stage) => stage === verb) ?? 'other';
 }
 
 /** Cuts a socket's bytes at a terminator. */
