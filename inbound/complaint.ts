@@ -1,8 +1,9 @@
 /**
  * Complaints: abuse reports (ARF, RFC 5965) and those of providers that have a form of their own.
  *
- * The signed return path in the quoted message, or the address that the report came to, says who complained about what.
- * Without one the api believes it of trusted reporters only (docs/bounces.md). Nothing in a mail makes it throw.
+ * The signed token in the quoted message (in its return path or Feedback-ID), or in the address that the report came to,
+ * says who complained about what. Without one the api believes it of trusted reporters only (docs/bounces.md). Nothing
+ * in a mail makes it throw.
  */
 import type { Complaint } from '../lib/rpc/contracts/complaints.ts';
 import {

@@ -34,9 +34,19 @@ export function createReturnPath(
 
 /** What the address was made from, or undefined when it is none of ours. */
 export function readReturnPath(address: string, key: Buffer): ReturnPath | undefined {
+  const text = tokenOf(address);
+  return text === undefined ? undefined : readReturnPathToken(text, key);
+}
+
+/** The token of a return path, whoever made it; undefined: the address is no return path. */
+export function tokenOf(address: string): string | undefined {
   const localPart = address.slice(0, address.lastIndexOf('@')).toLowerCase();
-  if (!localPart.startsWith(PREFIX)) return undefined;
-  const token = decodeBase32(localPart.slice(PREFIX.length));
+  return localPart.startsWith(PREFIX) ? localPart.slice(PREFIX.length) : undefined;
+}
+
+/** As readReturnPath, for a token that stands alone (plugins/feedback-id). */
+export function readReturnPathToken(text: string, key: Buffer): ReturnPath | undefined {
+  const token = decodeBase32(text.toLowerCase());
   if (!token) return undefined;
   const payload = token.subarray(0, ID_BYTES + RECIPIENT_BYTES);
   const mac = token.subarray(ID_BYTES + RECIPIENT_BYTES);

@@ -20,6 +20,7 @@ export const plugins = {
   'tls-policy': ['sender'],
   'source-address': ['sender'],
   unsubscribe: ['sender'],
+  'feedback-id': ['sender'],
   dkim: ['sender'],
   'message-size': ['sender'],
 } as const;

@@ -89,6 +89,12 @@ export const mta = section({
     default: 'bounces.postern.test',
     description: 'Domain of the envelope senders, bounces+<token>@…; its MX is the inbound server',
   }),
+  feedbackSenderId: Type.String({
+    pattern: '^$|^[A-Za-z0-9._-]{5,15}$',
+    default: 'postern',
+    description:
+      'Last field of the Feedback-ID that messages without one get (docs/dkim.md), the same for all of an installation; empty: they get none',
+  }),
 });
 
 export const pools = section({

@@ -1,7 +1,7 @@
 /** Which message a report is about, and who vouches for it: what bounces and complaints have in common. */
 import { createHash } from 'node:crypto';
 import { normalizeDomain } from '../../lib/mail/address.ts';
-import { type ReturnPath, readReturnPath } from '../../lib/return-path.ts';
+import { type ReturnPath, readReturnPathToken } from '../../lib/return-path.ts';
 import type { ReportOrigin } from '../../lib/rpc/contracts/mail-report.ts';
 
 /** Of the SMTP transaction that the mail came in */
@@ -22,7 +22,8 @@ export interface ReportAuthentication {
 const MAX_SEARCHED = 1_048_576;
 const MAX_TOKENS = 20;
 const MAX_DOMAINS = 20;
-const TOKEN = /bounces\+[a-z2-7]{31}@[a-z0-9.-]{1,253}/gi;
+/** In an address, or in the Feedback-ID that plugins/feedback-id adds. */
+const TOKEN = /(?:\bbounces\+|^feedback-id:\s{0,4})([a-z2-7]{31})[@:]/gim;
 const MESSAGE_ID = /^message-id:\s*(<[^<>\s]{1,990}>)/im;
 const AUTHOR = /^from:[^\n]{0,900}@([a-z0-9.-]{1,253})/im;
 
@@ -40,10 +41,10 @@ export function describeOrigin(
   };
 }
 
-/** The first signed return path that stands anywhere in it: in a Return-Path or Original-Mail-From (RFC 5965 3.2). */
+/** The first signed token that stands anywhere in it: in a Return-Path, Original-Mail-From (RFC 5965 3.2), Feedback-ID. */
 export function findReturnPath(raw: Buffer, key: Buffer): ReturnPath | undefined {
-  for (const [address] of [...textOf(raw).matchAll(TOKEN)].slice(0, MAX_TOKENS)) {
-    const returnPath = readReturnPath(address, key);
+  for (const [, token = ''] of [...textOf(raw).matchAll(TOKEN)].slice(0, MAX_TOKENS)) {
+    const returnPath = readReturnPathToken(token, key);
     if (returnPath) return returnPath;
   }
   return undefined;

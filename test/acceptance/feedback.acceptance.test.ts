@@ -5,6 +5,7 @@ import {
   eventsOf,
   newRecipient,
   readMessage,
+  readRaw,
   send,
   waitForReceived,
   waitForStatus,
@@ -56,5 +57,29 @@ describe('what comes back by mail', () => {
     assert.equal(message.status, 'bounced');
     assert.deepEqual(await events(), ['accepted', 'delivered', 'complained', 'bounced']);
     assert.equal(eventsOf(message).at(-1)?.data.category, 'recipient-unknown');
+  });
+
+  it('a complaint that quotes no address is told by the Feedback-ID, which is signed', async () => {
+    const recipient = newRecipient();
+    const id = await send(stack, { to: recipient });
+    const received = await waitForReceived(stack, recipient);
+    const raw = await readRaw(stack, received);
+    const feedbackId = /^Feedback-ID: (.*)\r$/m.exec(raw)?.[1] ?? '';
+    assert.match(feedbackId, /^[a-z2-7]{31}:transactional:[a-z.-]+:o\d+:postern$/);
+    assert.match(raw.replaceAll('\r\n ', ''), /^DKIM-Signature:.*h=[^;]*:feedback-id[:;]/m);
+
+    const host = received.envelope.from.split('@')[1];
+    const quoted = `--b\nContent-Type: text/rfc822-headers\n\nReturn-Path: <redacted>\nFeedback-ID: ${feedbackId}\n`;
+    const fields = `Feedback-Type: abuse\nVersion: 1\n\n${quoted}`;
+    await comeBack(`fbl@${host}`, report('message/feedback-report', fields));
+    const events = async () => eventsOf(await readMessage(stack, id)).map(({ event }) => event);
+    assert.deepEqual(await events(), ['accepted', 'delivered', 'complained']);
+  });
+
+  it('a Feedback-ID of the application is kept, and no other added', async () => {
+    const recipient = newRecipient();
+    await send(stack, { to: recipient, headers: { 'Feedback-ID': 'spring:shop' } });
+    const raw = await readRaw(stack, await waitForReceived(stack, recipient));
+    assert.deepEqual(raw.match(/^feedback-id:.*$/gim), ['Feedback-ID: spring:shop']);
   });
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readBounce } from '../../inbound/bounce.ts';
 import { readComplaint } from '../../inbound/complaint.ts';
-import { createReturnPath, readReturnPath } from '../../lib/return-path.ts';
+import { createReturnPath, readReturnPath, tokenOf } from '../../lib/return-path.ts';
 
 const key = Buffer.alloc(32, 7);
 const verp = (recipient: string) =>
@@ -148,6 +148,23 @@ describe('readComplaint', () => {
     const report = await readComplaint(raw, envelope, example, key);
     assert.deepEqual(report?.returnPath, readReturnPath(verp('ann@example.net'), key));
     assert.deepEqual([report?.feedbackType, report?.reporter], ['abuse', 'Example/1.0']);
+  });
+
+  for (const fold of [' ', '\r\n ', '']) {
+    it(`BN-4: finds the token in the Feedback-ID, behind ${JSON.stringify(fold)}, where addresses are left out`, async () => {
+      const token = tokenOf(verp('ann@example.net'));
+      const field = `Feedback-ID:${fold}${token}:bulk:shop.test:o3:postern`;
+      const raw = complaint('Return-Path: <redacted>', field, ...quoted.slice(1));
+      const report = await readComplaint(raw, envelope, nobody, key);
+      assert.deepEqual(report?.returnPath, readReturnPath(verp('ann@example.net'), key));
+    });
+  }
+
+  it('AD-11: passes over a Feedback-ID that was made up, or is of another kind', async () => {
+    for (const value of [`${'a'.repeat(31)}:bulk:shop.test:o3:postern`, '1:2:3:shop', ':::']) {
+      const raw = complaint(`Feedback-ID: ${value}`, ...quoted.slice(1));
+      assert.equal((await readComplaint(raw, envelope, nobody, key))?.returnPath, null);
+    }
   });
 
   it('AD-11: passes over one that was made up', async () => {
