@@ -23,7 +23,7 @@ import {
 } from './models/api-token.ts';
 import { consoleActor, recordChange } from './models/audit.ts';
 import { activateDkimKey, createDkimKey } from './models/dkim-key.ts';
-import { generateDkimKeyPair } from './models/dkim-key-pair.ts';
+import { generateDkimKeyPair, generateFirstKeyPairs } from './models/dkim-key-pair.ts';
 import { createDomain, type Domain, findDomainByName } from './models/domain.ts';
 import { verifyDomain } from './models/domain-lifecycle.ts';
 import { createOrganization } from './models/organization.ts';
@@ -64,8 +64,10 @@ add(
     const name = normalizeDomain(options.name) ?? fail(`${options.name} is not a domain name`);
     const isVerified = settings.environment !== 'production';
     const asked = { organizationId: options.organization, name, label: options.label, isVerified };
-    const keyPair = await generateDkimKeyPair();
-    const result = await inTransaction(store, (tx) => createDomain(tx, asked, keyPair, settings.secrets.key));
+    const keyPairs = await generateFirstKeyPairs();
+    const result = await inTransaction(store, (tx) =>
+      createDomain(tx, asked, keyPairs, settings.secrets.key),
+    );
     return result.ok
       ? describeDomain(result.domain)
       : fail(

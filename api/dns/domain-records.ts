@@ -1,5 +1,6 @@
 /** The DNS records that a domain wants, each with what the DNS says about it now. */
 import type { Settings } from '../../config/schema.ts';
+import type { DkimAlgorithm } from '../../lib/rpc/contracts/dkim-keys.ts';
 import { checkDkim, checkDmarc, checkInbound, checkReturnPath, checkSpf } from './checks.ts';
 import type { Finding } from './finding.ts';
 import type { Lookup, LookupResult } from './lookup.ts';
@@ -23,10 +24,17 @@ export interface ExaminedRecord extends DnsRecord {
   finding: Finding;
 }
 
+export interface PublishedKey {
+  selector: string;
+  record: string;
+  algorithm: DkimAlgorithm;
+  state: 'pending' | 'active' | 'retired';
+}
+
 export interface ExaminedDomain {
   name: string;
-  /** Keys that sign or will: of both the record has to be there. */
-  dkimKeys: { selector: string; record: string }[];
+  /** Keys that sign or will */
+  dkimKeys: PublishedKey[];
 }
 
 /** Where bounces of the domain come back to, once the CNAME is there (contract 5). */
@@ -49,12 +57,13 @@ export async function examineDomain(
 
 export async function examineDkimKey(
   domain: string,
-  { selector, record }: { selector: string; record: string },
+  { selector, record, algorithm, state }: PublishedKey,
   lookup: Lookup,
 ): Promise<ExaminedRecord> {
   const name = `${selector}._domainkey.${domain}`;
   const finding = checkDkim(await lookup(name, 'TXT'), name, record);
-  return { purpose: 'dkim', name, type: 'TXT', value: record, isRequired: true, finding };
+  const isRequired = algorithm === 'rsa-sha256' && state === 'active';
+  return { purpose: 'dkim', name, type: 'TXT', value: record, isRequired, finding };
 }
 
 /** The CNAME, and the SPF record behind it. */

@@ -16,9 +16,21 @@ export interface KeyPair {
   record: string;
 }
 
+/** Of a new domain: one that signs from the start, and one that signs when its record was seen. */
+export interface FirstKeyPairs {
+  rsa: KeyPair;
+  ed25519: KeyPair;
+}
+
 const generate = promisify(generateKeyPair);
 const publicKeyEncoding = { type: 'spki', format: 'der' } as const;
 const privateKeyEncoding = { type: 'pkcs8', format: 'pem' } as const;
+
+/** As generateDkimKeyPair */
+export async function generateFirstKeyPairs(): Promise<FirstKeyPairs> {
+  const [rsa, ed25519] = await Promise.all([generateDkimKeyPair(), generateDkimKeyPair('ed25519-sha256')]);
+  return { rsa, ed25519 };
+}
 
 /** RSA takes about 100 ms in a thread of its own: call it before the transaction. */
 export async function generateDkimKeyPair(algorithm: DkimAlgorithm = 'rsa-sha256'): Promise<KeyPair> {

@@ -1,7 +1,8 @@
 /**
  * DKIM keys of a domain. A key is made, published by the domain's owner, then activated: activating it retires the one
  * of the same algorithm before, whose public record is still answered so that mail under way verifies (RFC 6376 3.1).
- * A domain signs with RSA always, and with Ed25519 beside it where it has such a key. Private keys are sealed.
+ * A domain signs with RSA always, and with Ed25519 beside it once the DNS was seen to have its record. Private keys are
+ * sealed.
  */
 import {
   type DkimAlgorithm,
@@ -149,6 +150,12 @@ export async function activateDkimKey(
   return true;
 }
 
+/** The Ed25519 keys that could be the domain's first to sign; empty: it signs with one. */
+export async function findWaitingKeys(db: Queryable, domainId: number): Promise<ListedDkimKey[]> {
+  const keys = (await listDkimKeys(db, domainId)).filter(({ algorithm }) => algorithm === 'ed25519-sha256');
+  return keys.some(({ state }) => state === 'active') ? [] : keys.filter(({ state }) => state === 'pending');
+}
+
 /**
  * What signs the domain's mail now. Undefined: no such domain.
  * @throws when a key was sealed by another master key: mail is then deferred, not sent unsigned
@@ -195,7 +202,8 @@ export async function findRecord(
 }
 
 /**
- * The keys of a domain go with it to its new name: they are sealed for a name and a selector.
+ * The keys of a domain go with it to its new name: they are sealed for a name and a selector. Ed25519 waits there until
+ * its record is seen, as of a new domain; RSA is waited for by the mail itself.
  * @throws when a key was sealed by another master key
  */
 export async function renameDkimKeys(
@@ -218,6 +226,12 @@ export async function renameDkimKeys(
     ]);
     for (const known of [name, newName]) await tx.invalidate(findDkimRecord, { name: known, selector });
   }
+  await tx.query(
+    `update dkim_keys
+        set activated_at = null
+      where domain_id = $1 and algorithm = 'ed25519-sha256' and retired_at is null`,
+    [id],
+  );
   for (const known of [name, newName]) await tx.invalidate(findDkimKeys, { name: known });
 }
 

@@ -2,7 +2,7 @@
 import { findDkimKeys } from '../../lib/rpc/contracts/dkim-keys.ts';
 import type { Queryable, Transaction } from '../database.ts';
 import { activateDkimKey, createDkimKey, renameDkimKeys } from './dkim-key.ts';
-import type { KeyPair } from './dkim-key-pair.ts';
+import type { FirstKeyPairs } from './dkim-key-pair.ts';
 import { forgetCredentials } from './domain-lifecycle.ts';
 import { countMailUnderWay } from './mail-under-way.ts';
 import { mayAddDomain } from './organization.ts';
@@ -74,13 +74,13 @@ export interface DomainQuery {
 }
 
 /**
- * With its first DKIM key, which signs at once: mail is refused anyway until the record is published; and with the key
- * of its webhooks.
+ * With its first DKIM keys: RSA signs at once, mail is refused anyway until its record is published; Ed25519 waits until
+ * a verification sees its own. And with the key of its webhooks.
  */
 export async function createDomain(
   tx: Transaction,
   { organizationId, name, label, isVerified }: NewDomain,
-  keyPair: KeyPair,
+  { rsa, ed25519 }: FirstKeyPairs,
   masterKey: string,
 ): Promise<CreateDomainResult> {
   if (!(await mayAddDomain(tx, organizationId))) return { ok: false, reason: 'too_many' };
@@ -93,8 +93,9 @@ export async function createDomain(
   );
   const [row] = rows;
   if (!row) return { ok: false, reason: 'taken' };
-  const { selector } = await createDkimKey(tx, { id: row.id, name }, keyPair, masterKey);
+  const { selector } = await createDkimKey(tx, { id: row.id, name }, rsa, masterKey);
   await activateDkimKey(tx, { id: row.id, name }, selector);
+  await createDkimKey(tx, { id: row.id, name }, ed25519, masterKey);
   await ensureWebhookKey(tx, row.id, masterKey);
   await tx.invalidate(findDkimKeys, { name });
   const domain = await findDomain(tx, { id: row.id, organizationId });

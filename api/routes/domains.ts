@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { normalizeDomain } from '../../lib/mail/address.ts';
 import type { Context } from '../app.ts';
-import { generateDkimKeyPair } from '../models/dkim-key-pair.ts';
+import { generateFirstKeyPairs } from '../models/dkim-key-pair.ts';
 import {
   createDomain,
   type Domain,
@@ -48,12 +48,12 @@ export function domainRoutes({ store, settings }: Context): FastifyPluginAsyncTy
       const { url, name: label = '' } = request.body.domain;
       const name = normalizeDomain(url);
       if (!name) return reply.code(422).send(INVALID_URL);
-      const keyPair = await generateDkimKeyPair();
+      const keyPairs = await generateFirstKeyPairs();
       const asked = { organizationId: organizationIdOf(request), name, label, isVerified: false };
       const result = await change(
         store,
         request,
-        (tx) => createDomain(tx, asked, keyPair, settings.secrets.key),
+        (tx) => createDomain(tx, asked, keyPairs, settings.secrets.key),
         (created) => (created.ok ? describe('created', created.domain) : undefined),
       );
       if (result.ok) return reply.code(201).send(toDomain(result.domain));

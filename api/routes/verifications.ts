@@ -9,7 +9,7 @@ import {
 } from '../dns/domain-records.ts';
 import type { Finding } from '../dns/finding.ts';
 import { createLookup } from '../dns/lookup.ts';
-import { listDkimKeys } from '../models/dkim-key.ts';
+import { activateDkimKey, findWaitingKeys, type ListedDkimKey, listDkimKeys } from '../models/dkim-key.ts';
 import { type Domain, findDomain } from '../models/domain.ts';
 import { noteReturnPath, verifyDomain } from '../models/domain-lifecycle.ts';
 import { change } from '../plugins/audit.ts';
@@ -24,6 +24,15 @@ const UNANSWERED = new Set<Finding['status']>(['timeout', 'failed']);
 /** What the DNS says about a domain, and what follows from it. */
 export function verificationRoutes({ store, settings }: Context): FastifyPluginAsyncTypebox {
   const lookup = createLookup(nameserversOf(settings));
+
+  /** The Ed25519 key that may sign from now on; a domain without such a record is none the worse. */
+  async function findPublishedKey(domain: Domain): Promise<ListedDkimKey | undefined> {
+    for (const key of await findWaitingKeys(store.pool, domain.id)) {
+      const { finding } = await examineDkimKey(domain.name, key, lookup);
+      if (finding.status === 'ok') return key;
+    }
+    return undefined;
+  }
 
   return async (app) => {
     app.addHook('onRequest', authenticateOrganization(store.pool));
@@ -42,16 +51,18 @@ export function verificationRoutes({ store, settings }: Context): FastifyPluginA
       const domain = await findDomain(store.pool, ids);
       if (!domain) return reply.code(404).send(NOT_FOUND);
       const { name, dkimSelector: selector, dkimRecord: record } = domain;
-      const [dkim, [alias]] = await Promise.all([
-        examineDkimKey(name, { selector, record }, lookup),
+      const [dkim, [alias], published] = await Promise.all([
+        examineDkimKey(name, { selector, record, algorithm: 'rsa-sha256', state: 'active' }, lookup),
         examineReturnPath(name, lookup, settings),
+        findPublishedKey(domain),
       ]);
-      const seen = readFindings(domain, dkim.finding, alias?.finding);
+      const seen = { ...readFindings(domain, dkim.finding, alias?.finding), activated: published?.selector };
       await change(
         store,
         request,
         async (tx) => {
           if (seen.isDkimVerified) await verifyDomain(tx, domain.id);
+          if (published) await activateDkimKey(tx, domain, published.selector);
           await noteReturnPath(tx, domain.id, seen.isReturnPathVerified);
         },
         () => describeVerification(domain, seen),
@@ -64,6 +75,8 @@ export function verificationRoutes({ store, settings }: Context): FastifyPluginA
 interface Verification {
   isDkimVerified: boolean;
   isReturnPathVerified: boolean;
+  /** Selector of a key that signs from now on */
+  activated?: string | undefined;
 }
 
 /**
@@ -94,12 +107,19 @@ function toVerification(dkim: Finding, alias: Finding | undefined, seen: Verific
 }
 
 /** Undefined where all is as it was. */
-function describeVerification(domain: Domain, { isDkimVerified, isReturnPathVerified }: Verification) {
+function describeVerification(
+  domain: Domain,
+  { isDkimVerified, isReturnPathVerified, activated }: Verification,
+) {
   const { id, organizationId, name, dkimVerifiedAt, returnPathVerifiedAt } = domain;
   const isSame =
     isDkimVerified === (dkimVerifiedAt !== null) && isReturnPathVerified === (returnPathVerifiedAt !== null);
-  if (isSame) return undefined;
-  const details = { dkim_verified: isDkimVerified, advanced_verified: isReturnPathVerified };
+  if (isSame && activated === undefined) return undefined;
+  const details = {
+    dkim_verified: isDkimVerified,
+    advanced_verified: isReturnPathVerified,
+    ...(activated !== undefined && { dkim_key_activated: activated }),
+  };
   return { organizationId, action: 'domain.verified', subject: name, subjectId: id, details };
 }
 

@@ -90,7 +90,7 @@ async function rotateKey(
   algorithm: DkimAlgorithm,
 ): Promise<void> {
   const path = `/domains/${id}/dkim_keys`;
-  const keys = unwrap(await api.call(Type.Array(dkimKeySchema), 'GET', path));
+  const keys = await listKeys(api, { id });
   const waiting = keys.find((key) => key.state === 'pending' && key.algorithm === algorithm);
   const body = { dkim_key: { algorithm } };
   const next = waiting ?? unwrap(await api.call(dkimKeySchema, 'POST', path, body));
@@ -117,6 +117,10 @@ function explainWaiting(url: string, key: DkimKeyView, problem: string): string 
   ].join('\n');
 }
 
+async function listKeys(api: PublicApi, { id }: Pick<Domain, 'id'>): Promise<DkimKeyView[]> {
+  return unwrap(await api.call(Type.Array(dkimKeySchema), 'GET', `/domains/${id}/dkim_keys`));
+}
+
 async function listRecords(api: PublicApi, { id }: Domain) {
   return unwrap(await api.call(Type.Array(dnsRecordSchema), 'GET', `/domains/${id}/dns_records`));
 }
@@ -129,8 +133,9 @@ function addAdding(domain: Command): void {
       .argument('<name>', 'as example.com'),
   ).action((name: string, _options, command: Command) =>
     runCommand(command, async ({ organizationApi, print, settings }) => {
-      const added = unwrap(await organizationApi().createDomain(name));
-      const records = recordsOf(added, settings());
+      const api = organizationApi();
+      const added = unwrap(await api.createDomain(name));
+      const records = recordsOf(added, await listKeys(api, added), settings());
       print({ ...added, records }, explainAdded(added, records));
     }),
   );
@@ -147,15 +152,18 @@ interface NeededRecord {
   purpose: string;
 }
 
+const RSA_PURPOSE = 'DKIM: the key its mail is signed with (RFC 6376); without it no mail is taken';
+const ED25519_PURPOSE = 'DKIM: a second signature, from when this record is seen (RFC 8463)';
+
 /** SPF speaks of the envelope sender, which is in the return path's domain: the domain itself needs none for us. */
-function recordsOf({ url, dkim_selector, dkim_string }: Domain, { mta }: Settings): NeededRecord[] {
+function recordsOf({ url }: Domain, keys: DkimKeyView[], { mta }: Settings): NeededRecord[] {
   return [
-    {
-      name: `${dkim_selector}._domainkey.${url}`,
-      type: 'TXT',
-      value: dkim_string,
-      purpose: 'DKIM: the key its mail is signed with (RFC 6376)',
-    },
+    ...keys.map((key) => ({
+      name: `${key.dkim_selector}._domainkey.${url}`,
+      type: 'TXT' as const,
+      value: key.dkim_string,
+      purpose: key.algorithm === 'rsa-sha256' ? RSA_PURPOSE : ED25519_PURPOSE,
+    })),
     {
       name: `_dmarc.${url}`,
       type: 'TXT',

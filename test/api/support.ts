@@ -8,7 +8,7 @@ import { createPool, inTransaction, type Store } from '../../api/database.ts';
 import { createProducer } from '../../api/jobs/producer.ts';
 import { migrate } from '../../api/migrate.ts';
 import { createDomainToken, createOrganizationToken } from '../../api/models/api-token.ts';
-import { generateDkimKeyPair, type KeyPair } from '../../api/models/dkim-key-pair.ts';
+import { type FirstKeyPairs, generateFirstKeyPairs } from '../../api/models/dkim-key-pair.ts';
 import { createDomain } from '../../api/models/domain.ts';
 import type { NewMessage } from '../../api/models/message.ts';
 import { createOrganization } from '../../api/models/organization.ts';
@@ -44,7 +44,7 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-let keyPair: KeyPair | undefined;
+let keyPairs: FirstKeyPairs | undefined;
 let count = 0;
 
 /** @param reroute the address of the database as the api is to see it */
@@ -97,11 +97,11 @@ export async function createTenant(
 ): Promise<Tenant> {
   count += 1;
   const name = domain ?? `sender${count}.test`;
-  keyPair ??= await generateDkimKeyPair();
-  const pair = keyPair;
+  keyPairs ??= await generateFirstKeyPairs();
+  const pairs = keyPairs;
   const organization = await createOrganization(store.pool, name);
   const asked = { organizationId: organization.id, name, label: '', isVerified };
-  const result = await inTransaction(store, (tx) => createDomain(tx, asked, pair, settings.secrets.key));
+  const result = await inTransaction(store, (tx) => createDomain(tx, asked, pairs, settings.secrets.key));
   if (!result.ok) throw new Error(result.reason);
   const ids = { organizationId: organization.id, domainId: result.domain.id };
   const { id: tokenId, token } = await createDomainToken(store.pool, { ...ids, name: 'test' });
