@@ -12,6 +12,7 @@ import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { estimateSeconds } from './measure/estimate.ts';
 import { describeMachine, formatMachine } from './measure/machine.ts';
+import { estimatePacingCost, measurePacingCost } from './measure/pacing-cost.ts';
 import { createProgress, formatDuration } from './measure/progress.ts';
 import { type Cell, formatCell, formatLoad, ratioToPostfix, summarizeRuns } from './measure/report.ts';
 import { measureRun } from './measure/throughput-run.ts';
@@ -28,6 +29,7 @@ interface Options extends UsualOptions {
   destinations: number[];
   concurrency: number;
   cpuProf?: string;
+  pacing?: true;
 }
 
 const program = new Command('bench/throughput')
@@ -48,12 +50,17 @@ const program = new Command('bench/throughput')
     readCount,
     20,
   )
+  .option('--pacing', 'Postern alone, without and with pacing, at 50 sites: what pacing costs')
   .option('--cpu-prof <directory>', "write CPU profiles of the mta's processes there");
 addUsualOptions(program, () => formatDuration(estimate(readOptions())));
 
 program.parse();
 const options = readOptions();
 const { concurrency } = options;
+if (options.pacing) {
+  await measurePacingCost(options);
+  process.exit();
+}
 const contest = await prepareContest({
   names: listNames(options),
   overrides: [['mta.connections', concurrency], ['mta.maxConnectionsPerDomain', concurrency], ...options.set],
@@ -106,6 +113,7 @@ function listNames({ only }: Options): readonly ServerName[] {
 }
 
 function estimate(given: Options): number {
+  if (given.pacing) return estimatePacingCost(given);
   return estimateSeconds(listLoads(given), listNames(given), given.runs);
 }
 

@@ -71,7 +71,7 @@ class MailQueue {
     const pauses = new Pauses(pool, (domain) => this.claims.scheduler.destinations.siteOf(domain));
     const paceChanges = new PaceChanges(pool, instanceId);
     this.#throttle = createThrottle({
-      ...{ pool, settings, log, paceChanges },
+      ...{ pool, settings, log, paceChanges, registry: register },
       onRoom: (destinations) => this.claims.noteRoom(destinations),
     });
     const { pacing, shares, sources, findSite } = this.#throttle;

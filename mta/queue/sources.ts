@@ -63,6 +63,17 @@ export class Sources {
       : free;
   }
 
+  /** By address, how many sites block it now. */
+  countBlocks(): Map<string, number> {
+    const counts = new Map<string, number>();
+    const now = this.#now();
+    for (const [name, endsAt] of this.#blocks) {
+      const [address = ''] = name.split(' ');
+      if (endsAt > now) counts.set(address, (counts.get(address) ?? 0) + 1);
+    }
+    return counts;
+  }
+
   #rank(row: ClaimedRow): readonly string[] {
     const known = this.#ranked.get(row);
     if (known) return known;

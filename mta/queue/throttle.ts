@@ -3,6 +3,7 @@
  * together, the pace of each local address at each site, and the addresses of its pool. Put together here for the master.
  */
 import type pg from 'pg';
+import type { Registry } from 'prom-client';
 import { nameserversOf } from '../../config/nameservers.ts';
 import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
@@ -15,6 +16,7 @@ import { type PaceChange, Pacing } from './pacing.ts';
 import { createShareExchange } from './share-exchange.ts';
 import { Shares } from './shares.ts';
 import { Sources } from './sources.ts';
+import { createThrottleMetrics } from './throttle-metrics.ts';
 
 const NO_POOLS: SendingPools = { pools: [], assignments: [] };
 
@@ -23,6 +25,7 @@ export interface ThrottleOptions {
   settings: Settings;
   log: Logger;
   paceChanges: PaceChanges;
+  registry: Registry;
   /** There is room again at these destinations: domains, or sites as `site:name`. */
   onRoom(destinations: ReadonlySet<string>): void;
 }
@@ -39,21 +42,41 @@ export interface Throttle {
   stop(): void;
 }
 
-export function createThrottle({ pool, settings, log, paceChanges, onRoom }: ThrottleOptions): Throttle {
+export function createThrottle({
+  pool,
+  settings,
+  log,
+  paceChanges,
+  registry,
+  onRoom,
+}: ThrottleOptions): Throttle {
   const { redis, instanceId, hostname, pools: terms } = settings;
   const isPaced = settings.pacing.enabled;
   const exchange = createShareExchange({ redisUrl: redis.url, instanceId });
-  const shares = new Shares({ exchange, log, onMore: (names) => onRoom(destinationsOf(names)) });
+  const shares = new Shares({
+    ...{ exchange, log },
+    onMore: (names) => onRoom(destinationsOf(names)),
+    onDenied: () => metrics.tokenDenied(),
+  });
   const blocks = createBlockStore({ redisUrl: redis.url, terms, log });
   const sources = new Sources({ findPools, listBlocks: () => blocks.listBlocks(), unnamed: hostname });
   const pacing = isPaced
     ? new Pacing({
-        onChange: (change) => noteChange(change, paceChanges, log),
+        onChange: (change) => {
+          metrics.paceChanged(change);
+          noteChange(change, paceChanges, log);
+        },
         isShared: () => shares.isTogether,
         now: shares.now,
       })
     : undefined;
   shares.usePacing(pacing);
+  const metrics = createThrottleMetrics(registry, {
+    paces: () => pacing?.list() ?? [],
+    isTogether: () => shares.isTogether,
+    instances: () => shares.instances,
+    blocks: () => sources.countBlocks(),
+  });
 
   return {
     ...{ shares, sources, pacing },

@@ -73,6 +73,11 @@ describe('two instances of the mta', function () {
     return paces.value.filter(({ site }) => site === 'google');
   }
 
+  async function readMetrics(index: number): Promise<string> {
+    const { mta } = instances[index] ?? assert.fail();
+    return (await fetch(`http://127.0.0.1:${mta.controlPort}/metrics`)).text();
+  }
+
   const rateOf = (paces: Pace[], address: string) => paces.find((pace) => pace.address === address)?.rate;
 
   it('OB-13: keep to a limit of a site together, in any window, and to its deliveries at a time', async () => {
@@ -143,6 +148,17 @@ describe('two instances of the mta', function () {
     });
     assert.ok((rateOf(agreed, ONE) ?? start) < start, JSON.stringify(agreed));
     assert.ok((rateOf(agreed, OTHER) ?? 0) >= start, JSON.stringify(agreed));
+    const metrics = await Promise.all(instances.map((_, index) => readMetrics(index)));
+    for (const text of metrics) {
+      assert.match(text, /^postern_instances 2$/m);
+      assert.match(text, /^postern_limits_shared 1$/m);
+      assert.match(text, /^postern_pace_rate\{address="127.0.0.31",site="google"\} /m);
+    }
+    assert.ok(
+      metrics.some((text) =>
+        /^postern_pace_changes_total\{trigger="rate-limited",direction="down"\} [1-9]/m.test(text),
+      ),
+    );
     const changes = await waitFor('what has changed it', async () => {
       const found = await control(1).listPaceChanges({ site: 'google', address: ONE, limit: 100 });
       return found.ok && found.value.length > 0 ? found.value : undefined;

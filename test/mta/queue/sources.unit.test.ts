@@ -58,6 +58,13 @@ describe('queue: the addresses that a delivery may leave from', () => {
     const sources = await createSources(poolsOf(ADDRESSES), ['192.0.2.1', '192.0.2.2']);
     assert.deepEqual(sources.of(row(), SITE), ['192.0.2.3']);
     assert.equal(sources.of(row(), 'b.test').length, 3);
+    assert.deepEqual(
+      [...sources.countBlocks()],
+      [
+        ['192.0.2.1', 1],
+        ['192.0.2.2', 1],
+      ],
+    );
     assert.deepEqual((await createSources(poolsOf(ADDRESSES.slice(0, 1)), ADDRESSES)).of(row(), SITE), []);
   });
 
