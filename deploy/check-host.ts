@@ -25,14 +25,13 @@ export function findHostProblems(
   return problems;
 }
 
+export type RollbackChoice = { ok: true; release: string } | { ok: false; reason: string };
+
 /**
  * The release that a rollback goes to: the newest that ran and was well before the one that runs now.
  * @param wanted its name, where somebody asks for one
  */
-export function chooseRollback(
-  { current, releases }: HostFacts,
-  wanted?: string,
-): { ok: true; release: string } | { ok: false; reason: string } {
+export function chooseRollback({ current, releases }: HostFacts, wanted?: string): RollbackChoice {
   if (wanted !== undefined) {
     const found = releases.find(({ name }) => name === wanted);
     if (!found) return { ok: false, reason: `there is no release ${wanted}` };
@@ -45,4 +44,11 @@ export function chooseRollback(
   return earlier
     ? { ok: true, release: earlier.name }
     : { ok: false, reason: 'there is no earlier release that ran well' };
+}
+
+/** Where a deployment that fails goes back to: what ran when it began, or what ran well before. Undefined: nowhere. */
+export function chooseReturn(facts: HostFacts): string | undefined {
+  const isWell = facts.releases.some(({ name, isVerified }) => name === facts.current && isVerified);
+  const choice = chooseRollback(facts, isWell ? facts.current : undefined);
+  return choice.ok ? choice.release : undefined;
 }

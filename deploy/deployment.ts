@@ -4,7 +4,8 @@
  */
 import { dirname, join } from 'node:path';
 import { findRevision, hasUncommittedChanges } from './archive.ts';
-import { chooseRollback } from './check-host.ts';
+import { chooseReturn, chooseRollback, type RollbackChoice } from './check-host.ts';
+import type { HostFacts } from './commands/facts.ts';
 import { layOut, nameRelease } from './commands/layout.ts';
 import { createHooks, type RunHook } from './hooks.ts';
 import { inParallel } from './in-parallel.ts';
@@ -16,6 +17,8 @@ import {
   FIRST_VISIBLE_PHASE,
   type Phase,
   readHostFacts,
+  restartPhases,
+  returnPhases,
   rollbackPhases,
   type Target,
 } from './phases.ts';
@@ -54,7 +57,8 @@ export async function deploy(
       return { host: connections.open(hostName), roles, facts: NO_FACTS, release: name };
     });
     const deployment: Deployment = {
-      ...{ inventory, layout: layOut(inventory.root), targets, source, revision, isRollback: false },
+      ...{ inventory, layout: layOut(inventory.root), targets, source, revision },
+      ...{ isRollback: false, isForced: false },
     };
     const runner = createRunner(options, deployment, lock);
     let phase: string | undefined;
@@ -74,26 +78,48 @@ export async function deploy(
   });
 }
 
+/** Has every process start anew from the release that runs, to read changed settings. Throws DeployFailure. */
+export async function restartAll(options: DeployOptions): Promise<Outcome> {
+  const choose = ({ current }: HostFacts) =>
+    current === undefined
+      ? { ok: false as const, reason: 'nothing runs yet' }
+      : { ok: true as const, release: current };
+  return withReleasesOnHosts(options, choose, 'restart', restartPhases, {
+    isRollback: false,
+    isForced: true,
+  });
+}
+
 /** Back to the release from before, host by host, or to the named one. Throws DeployFailure. */
 export async function rollBack(options: DeployOptions & { to?: string }): Promise<Outcome> {
+  const choose = (facts: HostFacts) => chooseRollback(facts, options.to);
+  const kind = { isRollback: true, isForced: false };
+  return withReleasesOnHosts(options, choose, 'rollback', rollbackPhases, kind);
+}
+
+/** Phases with releases that the hosts have already. */
+async function withReleasesOnHosts(
+  options: DeployOptions,
+  choose: (facts: HostFacts) => RollbackChoice,
+  purpose: string,
+  phases: readonly Phase[],
+  kind: Pick<Deployment, 'isRollback' | 'isForced'>,
+): Promise<Outcome> {
   const { inventory } = options;
   const layout = layOut(inventory.root);
-  return onHosts(options, 'rollback', async ({ connections, lock }) => {
+  return onHosts(options, purpose, async ({ connections, lock }) => {
     const targets = await Promise.all(
       inventory.hosts.map(async ({ name, roles }): Promise<Target> => {
         const host = connections.open(name);
         const facts = await readHostFacts(host, layout);
-        const choice = chooseRollback(facts, options.to);
+        const choice = choose(facts);
         if (!choice.ok) throw new DeployFailure(`${name}: ${choice.reason}`);
         return { host, roles, facts, release: choice.release };
       }),
     );
     const [{ release = '', facts } = { facts: NO_FACTS }] = targets;
     const revision = facts.releases.find(({ name }) => name === release)?.revision ?? '';
-    const deployment: Deployment = {
-      ...{ inventory, layout, targets, source: '', revision, isRollback: true },
-    };
-    await runRollback(options, deployment, lock);
+    await runPhases(phases, options, { inventory, layout, targets, source: '', revision, ...kind }, lock);
     return { release, revision, hosts: inventory.hosts.map((host) => host.name) };
   });
 }
@@ -130,10 +156,8 @@ async function answerFailure(
   if (failed < names.indexOf(FIRST_VISIBLE_PHASE) || failed >= names.indexOf(FIRST_PHASE_AFTER)) return;
   options.write(`  ${phase} failed: ${error instanceof Error ? error.message : String(error)}`);
   const targets = deployment.targets.flatMap((target): Target[] => {
-    const { facts } = target;
-    const isWell = facts.releases.some(({ name, isVerified }) => name === facts.current && isVerified);
-    const choice = chooseRollback(facts, isWell ? facts.current : undefined);
-    return choice.ok ? [{ ...target, release: choice.release }] : [];
+    const release = chooseReturn(target.facts);
+    return release === undefined ? [] : [{ ...target, release }];
   });
   if (targets.length === 0) {
     options.write('  there is no earlier release to go back to');
@@ -141,16 +165,22 @@ async function answerFailure(
   }
   options.write('  going back to the release from before');
   const signal = new AbortController().signal; // an interrupt has brought us here: this is to be finished
-  await runRollback({ ...options, signal }, { ...deployment, targets, isRollback: true }, lock);
+  const back = { ...deployment, targets, isRollback: true };
+  await runPhases(returnPhases, { ...options, signal }, back, lock);
 }
 
-async function runRollback(options: DeployOptions, deployment: Deployment, lock: DeployLock): Promise<void> {
+async function runPhases(
+  phases: readonly Phase[],
+  options: DeployOptions,
+  deployment: Deployment,
+  lock: DeployLock,
+): Promise<void> {
   const runner = createRunner(options, deployment, lock);
-  for (const phase of rollbackPhases) {
+  for (const phase of phases) {
     options.signal.throwIfAborted();
     await runner.run(phase);
   }
-  await runner.hook('after-rollback');
+  if (deployment.isRollback) await runner.hook('after-rollback');
 }
 
 function createRunner({ inventoryFile, write }: DeployOptions, deployment: Deployment, lock: DeployLock) {

@@ -4,10 +4,11 @@
  */
 import { createReadStream } from 'node:fs';
 import { type Archive, archiveRevision } from './archive.ts';
-import { findHostProblems } from './check-host.ts';
+import { chooseReturn, findHostProblems } from './check-host.ts';
 import { askFacts, type HostFacts, readFacts } from './commands/facts.ts';
 import type { Layout } from './commands/layout.ts';
 import {
+  checkMigrations,
   completeRelease,
   migrate,
   readMigrations,
@@ -41,6 +42,8 @@ export interface Deployment {
   /** Made by `build` */
   archive?: Archive;
   isRollback: boolean;
+  /** Also processes that run from the release already */
+  isForced: boolean;
 }
 
 export interface Phase {
@@ -95,10 +98,24 @@ const release: Phase = {
 const migrations: Phase = {
   name: 'migrate',
   atOnce: hostsAtOnce,
-  async remote({ host, roles, release: name }, { layout }) {
+  async remote({ host, roles, facts, release: name }, { layout }) {
     if (!roles.includes('api') && !roles.includes('mta')) return undefined;
+    // What runs now runs on meanwhile; and there is what is gone back to if this one fails.
+    for (const other of new Set([facts.current, chooseReturn(facts)]))
+      if (other !== undefined) await host.run(checkMigrations(layout, name, other, roles));
     const applied = readMigrations(await host.run(migrate(layout, name, roles)));
     return applied.length > 3 ? `${applied.length} migrations` : applied.join(', ') || 'up to date';
+  },
+};
+
+/** Of a rollback: the code gone back to meets the schema of what runs now. */
+const checkSchema: Phase = {
+  name: 'check',
+  atOnce: hostsAtOnce,
+  async remote({ host, roles, facts, release: name }, { layout }) {
+    if (!facts.current || facts.current === name) return undefined;
+    await host.run(checkMigrations(layout, facts.current, name, roles));
+    return `releases/${name} can run on the schema`;
   },
 };
 
@@ -114,8 +131,8 @@ const switching: Phase = {
 const restarting: Phase = {
   name: 'restart',
   atOnce: ({ restartsAtOnce }) => restartsAtOnce,
-  async remote({ host, roles, release: name }, { layout, inventory, isRollback }) {
-    return (await host.run(restart(layout, name, { roles, ...inventory, isRollback }))).trim();
+  async remote({ host, roles, release: name }, { layout, inventory, isRollback, isForced }) {
+    return (await host.run(restart(layout, name, { roles, ...inventory, isRollback, isForced }))).trim();
   },
 };
 
@@ -141,7 +158,10 @@ export const deployPhases: readonly Phase[] = [
   ...[check, build, upload, release, migrations],
   ...[switching, restarting, verifying, prune],
 ];
-export const rollbackPhases: readonly Phase[] = [switching, restarting, verifying];
+/** After a failed deployment without the check: its migrations were made for what is gone back to. */
+export const returnPhases: readonly Phase[] = [switching, restarting, verifying];
+export const restartPhases: readonly Phase[] = [restarting, verifying];
+export const rollbackPhases: readonly Phase[] = [checkSchema, ...returnPhases];
 /** From its beginning on, a failure is answered by going back. */
 export const FIRST_VISIBLE_PHASE = 'switch';
 /** From its beginning on, the release runs and is well. */

@@ -1,12 +1,15 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { type DeployOptions, deploy, type Outcome, rollBack } from '../../deploy/deployment.ts';
+import { layOut } from '../../deploy/commands/layout.ts';
+import { type DeployOptions, deploy, type Outcome, restartAll, rollBack } from '../../deploy/deployment.ts';
 import { readInventory } from '../../deploy/inventory.ts';
 import { projectRoot } from '../../deploy/local/installation.ts';
 import { abortOnInterrupt } from '../../deploy/local/interrupt.ts';
 import { StepFailure } from '../../deploy/local/steps.ts';
+import { formatReleases, listReleases } from '../../deploy/releases.ts';
 import { DeployFailure } from '../../deploy/remote/failure.ts';
 import { printSetup, setUp } from '../../deploy/setup/setup.ts';
+import { listUnits } from '../../deploy/setup/units.ts';
 import { CommandFailure, runCommand } from './context.ts';
 
 interface Options {
@@ -50,6 +53,37 @@ Examples:
     .action((_options, own: Command) =>
       runDeployment(own, (options, { to }) => rollBack({ ...options, ...(to === undefined ? {} : { to }) })),
     );
+  command
+    .command('restart')
+    .description('Starts every process anew from the release that runs, to read changed settings')
+    .action((_options, own: Command) => runDeployment(own, restartAll));
+  command
+    .command('releases')
+    .description('What lies on the hosts, and what runs')
+    .action((_options, own: Command) => {
+      const given = own.optsWithGlobals<Options>();
+      return runCommand(own, ({ print }) =>
+        expectFailure(async () => {
+          const hosts = await listReleases(readOptions(given));
+          print(hosts, formatReleases(hosts));
+        }),
+      );
+    });
+  command
+    .command('systemd')
+    .description('Prints the units of systemd that stand for the processes, without pm2')
+    .action((_options, own: Command) => {
+      const given = own.optsWithGlobals<Options>();
+      return runCommand(own, ({ print }) =>
+        expectFailure(async () => {
+          const { inventory } = readOptions(given);
+          const units = listUnits(layOut(inventory.root), [
+            ...new Set(inventory.hosts.flatMap((host) => host.roles)),
+          ]);
+          print(units, units.map(({ path, content }) => `# ${path}\n${content}`).join('\n'));
+        }),
+      );
+    });
   command
     .command('setup')
     .description('Makes fresh Debian or Ubuntu machines ready for a first release; may be repeated')

@@ -86,6 +86,19 @@ ${programs.map((program) => `node_modules/node/bin/node ${program}`).join('\n')}
   );
 }
 
+/** Whether another release can run on the databases, as they are and as the one named makes them (DP-3). */
+export function checkMigrations(
+  layout: Layout,
+  name: string,
+  target: string,
+  roles: readonly Role[],
+): string {
+  return runOnHost(layout, name, 'check-migrations', [
+    ...['--roles', roles.join(',')],
+    ...['--target', `${layout.releases}/${target}`],
+  ]);
+}
+
 /** @returns names of migrations that the programs say they have applied */
 export function readMigrations(answer: string): string[] {
   return answer.match(/\d{4}_\w+\.sql/g) ?? [];

@@ -8,10 +8,9 @@
  */
 import type { Role } from '../inventory.ts';
 import { projectRoot } from '../local/installation.ts';
-import { openPm2, type Pm2 } from '../local/pm2.ts';
-import { listOwnProcesses } from '../local/processes.ts';
 import { requireHealth } from '../local/require-health.ts';
 import { answer, type HostRun, healthOf, hostProgram, readHostRun } from './host.ts';
+import { openSupervisor, type Supervisor } from './supervisor.ts';
 
 const program = hostProgram('restart')
   .option('--api-last', 'the order of a rollback')
@@ -21,23 +20,17 @@ const run = readHostRun(program);
 const { apiLast, force } = program.opts<{ apiLast?: boolean; force?: boolean }>();
 
 await answer(async () => {
-  const pm2 = openPm2(run.installation);
-  const due = run.roles.filter((role) => force || !runsFromHere(run, role));
-  const known = due.length > 0 ? (await pm2.list()).map(({ name }) => name) : [];
+  const supervisor = openSupervisor(run);
+  const running = await supervisor.list(run.roles);
+  const runsFromHere = (role: Role) =>
+    running.some(({ name, workingDirectory }) => name === role && workingDirectory === projectRoot);
+  const due = run.roles.filter((role) => force || !runsFromHere(role));
   for (const group of inOrder(run.roles)) {
-    const names = group.filter((role) => due.includes(role));
-    await pm2.remove(names.filter((name) => known.includes(name)));
-    await pm2.start(names);
-    await waitUntilWell(run, pm2, group);
+    await supervisor.restart(group.filter((role) => due.includes(role)));
+    await waitUntilWell(run, supervisor, group);
   }
   return due.length > 0 ? due.join(', ') : 'everything runs from this release already';
 });
-
-function runsFromHere({ installation }: HostRun, role: Role): boolean {
-  return listOwnProcesses(installation.directory).some(
-    ({ name, workingDirectory }) => name === role && workingDirectory === projectRoot,
-  );
-}
 
 function inOrder(names: Role[]): Role[][] {
   const isApi = (name: Role) => name === 'api';
@@ -45,9 +38,9 @@ function inOrder(names: Role[]): Role[][] {
   return (apiLast ? groups.reverse() : groups).filter((group) => group.length > 0);
 }
 
-async function waitUntilWell(host: HostRun, pm2: Pm2, group: Role[]): Promise<void> {
+async function waitUntilWell(host: HostRun, { crashes }: Supervisor, group: Role[]): Promise<void> {
   await requireHealth(healthOf(host, group), {
-    ...{ installation: host.installation, pm2, deadlineMs: host.healthDeadlineMs },
+    ...{ installation: host.installation, pm2: crashes, deadlineMs: host.healthDeadlineMs },
     ...{ signal: new AbortController().signal, note: () => {} },
   });
 }

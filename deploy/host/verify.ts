@@ -4,28 +4,27 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { projectRoot } from '../local/installation.ts';
-import { openPm2 } from '../local/pm2.ts';
-import { listOwnProcesses } from '../local/processes.ts';
 import { requireHealth } from '../local/require-health.ts';
 import { StepFailure } from '../local/steps.ts';
 import { answer, healthOf, hostProgram, readHostRun } from './host.ts';
+import { openSupervisor } from './supervisor.ts';
 
 const STABLE_MS = 2_000;
 
 const run = readHostRun(hostProgram('verify').parse());
-const pm2 = openPm2(run.installation);
+const supervisor = openSupervisor(run);
 const options = {
-  ...{ installation: run.installation, pm2, deadlineMs: run.healthDeadlineMs },
+  ...{ installation: run.installation, pm2: supervisor.crashes, deadlineMs: run.healthDeadlineMs },
   ...{ signal: new AbortController().signal, note: () => {} },
 };
 
 await answer(async () => {
   const endpoints = healthOf(run, run.roles);
   await requireHealth(endpoints, options);
-  const before = listPids();
+  const before = await listPids();
   await sleep(STABLE_MS);
-  await requireHealth(endpoints, { ...options, deadlineMs: 0 });
-  const after = listPids();
+  await requireHealth(endpoints, options);
+  const after = await listPids();
   for (const role of run.roles) {
     if (before.get(role) !== after.get(role)) throw new StepFailure(`${role} ended and was started again`);
   }
@@ -33,8 +32,8 @@ await answer(async () => {
 });
 
 /** By name, of the processes of this release. */
-function listPids(): Map<string, number> {
-  const processes = listOwnProcesses(run.installation.directory).filter(
+async function listPids(): Promise<Map<string, number>> {
+  const processes = (await supervisor.list(run.roles)).filter(
     ({ workingDirectory }) => workingDirectory === projectRoot,
   );
   const pids = new Map(processes.map(({ name, pid }) => [name, pid] as const));

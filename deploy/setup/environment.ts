@@ -17,14 +17,21 @@ export interface InstallationFiles {
 /** Makes postern.env beside the inventory, or the secrets that it lacks. Throws DeployFailure. */
 export function readInstallationFiles(directory: string): InstallationFiles {
   const environmentFile = join(directory, 'postern.env');
-  if (existsSync(environmentFile) && (statSync(environmentFile).mode & 0o077) !== 0)
-    throw new DeployFailure(`${environmentFile} can be read by others: chmod 600 it`);
+  if (existsSync(environmentFile)) requirePrivate(environmentFile);
   completeEnvironmentFile(environmentFile, {});
   const settingsFile = join(directory, 'postern.toml');
   return {
     environment: readFileSync(environmentFile, 'utf8'),
     ...(existsSync(settingsFile) ? { settings: readFileSync(settingsFile, 'utf8') } : {}),
   };
+}
+
+/** Those of one host: lines of postern.<host>.env beside the inventory win. Throws DeployFailure. */
+export function readHostFiles(directory: string, host: string, files: InstallationFiles): InstallationFiles {
+  const file = join(directory, `postern.${host}.env`);
+  if (!existsSync(file)) return files;
+  requirePrivate(file);
+  return { ...files, environment: `${files.environment.trimEnd()}\n${readFileSync(file, 'utf8')}` };
 }
 
 /** With what makes the host itself, where the file leaves it open. It is production, unless something else is said. */
@@ -45,4 +52,9 @@ export function environmentOf(
     value === undefined || key in known ? [] : [`${key}=${value}`],
   );
   return [environment.trimEnd(), ...lines, ''].join('\n');
+}
+
+function requirePrivate(file: string): void {
+  if ((statSync(file).mode & 0o077) !== 0)
+    throw new DeployFailure(`${file} can be read by others: chmod 600 it`);
 }

@@ -7,7 +7,7 @@ import type { DeployOptions } from '../deployment.ts';
 import { inParallel } from '../in-parallel.ts';
 import { openConnections } from '../remote/ssh.ts';
 import { formatLine } from '../report.ts';
-import { readInstallationFiles } from './environment.ts';
+import { readHostFiles, readInstallationFiles } from './environment.ts';
 import { firewall } from './firewall.ts';
 import { readSetupSettings } from './settings.ts';
 import { listSetupSteps, type SetupStep, writeSystemFile } from './steps.ts';
@@ -53,12 +53,13 @@ export function printSetup(options: SetupOptions): string {
 function planSetup(options: SetupOptions): { host: string; steps: SetupStep[] }[] {
   const { inventory, inventoryFile } = options;
   const layout = layOut(inventory.root);
-  const files = readInstallationFiles(dirname(inventoryFile));
+  const directory = dirname(inventoryFile);
+  const files = readInstallationFiles(directory);
   const rules = firewall(readSetupSettings(files), inventory.trustedNetworks);
   return inventory.hosts.map((host) => ({
     host: host.name,
     steps: [
-      ...listSetupSteps(inventory, host, layout, files),
+      ...listSetupSteps(inventory, host, layout, readHostFiles(directory, host.name, files)),
       options.appliesFirewall ? applyFirewall(layout, rules) : showFirewall(layout, rules),
     ],
   }));

@@ -8,6 +8,7 @@ import type { Inventory, InventoryHost } from '../inventory.ts';
 import { SERVICE_GROUP, serviceUser } from '../process-table.ts';
 import { environmentOf, type InstallationFiles } from './environment.ts';
 import { bootUnit, kernelSettings, limits, logRotation, type SystemFile } from './system-files.ts';
+import { listUnits } from './units.ts';
 
 export interface SetupStep {
   name: string;
@@ -30,7 +31,8 @@ export function listSetupSteps(
   const onSystem = system
     ? [installPackages(), installNode(layout), addUsers(host), setKernel(), setLimits()]
     : [];
-  const afterwards = system && supervisor === 'pm2' ? [rotateLogs(layout), startAtBoot(layout, host)] : [];
+  const atBoot = supervisor === 'pm2' ? [bootUnit(layout, host.roles)] : listUnits(layout, host.roles);
+  const afterwards = system ? [rotateLogs(layout, supervisor), startAtBoot(atBoot)] : [];
   return [
     ...onSystem,
     makeDirectories(layout),
@@ -89,18 +91,19 @@ function setLimits(): SetupStep {
   return { name: 'limits', script: script({}, writeSystemFile(limits)) };
 }
 
-function rotateLogs(layout: Layout): SetupStep {
-  return { name: 'logrotate', script: script({}, writeSystemFile(logRotation(layout))) };
+function rotateLogs(layout: Layout, supervisor: Inventory['supervisor']): SetupStep {
+  return { name: 'logrotate', script: script({}, writeSystemFile(logRotation(layout, supervisor))) };
 }
 
-function startAtBoot(layout: Layout, { roles }: InventoryHost): SetupStep {
-  const body = `${writeSystemFile(bootUnit(layout, roles))}
+function startAtBoot(units: readonly SystemFile[]): SetupStep {
+  const names = units.map(({ path }) => quote(path.slice(path.lastIndexOf('/') + 1)));
+  const body = `${units.map(writeSystemFile).join('\n')}
 if [ ! -d /run/systemd/system ]; then
-  echo 'systemd does not run here: start deploy/host/boot.ts at boot by other means'
+  echo 'systemd does not run here: nothing starts at boot'
   exit
 fi
 systemctl daemon-reload
-systemctl -q enable postern.service`;
+systemctl -q enable ${names.join(' ')}`;
   return { name: 'boot', script: script({}, body) };
 }
 

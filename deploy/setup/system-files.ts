@@ -1,7 +1,7 @@
 /** The files of the system that setup writes, as text. */
 
 import type { Layout } from '../commands/layout.ts';
-import type { Role } from '../inventory.ts';
+import type { Inventory, Role } from '../inventory.ts';
 import { STOP_SECONDS } from '../process-table.ts';
 
 export interface SystemFile {
@@ -29,8 +29,15 @@ root hard nofile 65536
 `,
 };
 
-/** pm2 opens the files anew at SIGUSR2: no line is lost, as it is by copytruncate. */
-export function logRotation({ shared }: Layout): SystemFile {
+/** pm2 opens the files anew at SIGUSR2. systemd cannot: there the file is copied, and a line of that moment may be lost. */
+export function logRotation({ shared }: Layout, supervisor: Inventory['supervisor']): SystemFile {
+  const how =
+    supervisor === 'systemd'
+      ? '    copytruncate'
+      : `    sharedscripts
+    postrotate
+        kill -USR2 "$(cat ${shared}/pm2/pm2.pid)" 2>/dev/null || true
+    endscript`;
   return {
     path: '/etc/logrotate.d/postern',
     content: `# Written by postern deploy setup.
@@ -43,10 +50,7 @@ ${shared}/log/*.log {
     compress
     delaycompress
     su root root
-    sharedscripts
-    postrotate
-        kill -USR2 "$(cat ${shared}/pm2/pm2.pid)" 2>/dev/null || true
-    endscript
+${how}
 }
 `,
   };

@@ -1,12 +1,13 @@
 /** The scripts of setup, those of the system aside, on a directory of this machine. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseEnv } from 'node:util';
 import { type Layout, layOut } from '../../deploy/commands/layout.ts';
 import { checkInventory, type Inventory } from '../../deploy/inventory.ts';
-import { environmentOf } from '../../deploy/setup/environment.ts';
+import { environmentOf, readHostFiles } from '../../deploy/setup/environment.ts';
 import { firewall } from '../../deploy/setup/firewall.ts';
 import { listSetupSteps } from '../../deploy/setup/steps.ts';
 import { createTestSettings } from '../support/settings.ts';
@@ -108,6 +109,26 @@ describe('environmentOf', () => {
     assert.match(environmentOf(host, { environment }), /^POSTERN_ENV=production$/m);
     const settings = 'environment = "test"\n';
     assert.doesNotMatch(environmentOf(host, { environment, settings }), /POSTERN_ENV/);
+  });
+});
+
+describe('readHostFiles', () => {
+  it('lets what is said of one host win, and takes no file that others can read', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'postern-setup-'));
+    const file = join(directory, 'postern.vm1.env');
+    writeFileSync(file, 'QUEUE_DATABASE_URL=postgres://own\n', { mode: 0o600 });
+    const files = { environment: 'QUEUE_DATABASE_URL=postgres://all\nREDIS_URL=redis://all\n' };
+
+    const { environment } = readHostFiles(directory, 'vm1', files);
+
+    assert.deepEqual(
+      { ...parseEnv(environment) },
+      { QUEUE_DATABASE_URL: 'postgres://own', REDIS_URL: 'redis://all' },
+    );
+    assert.equal(readHostFiles(directory, 'vm2', files), files);
+    chmodSync(file, 0o644);
+    assert.throws(() => readHostFiles(directory, 'vm1', files), /can be read by others: chmod 600 it/);
+    rmSync(directory, { recursive: true });
   });
 });
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { askFacts } from '../../deploy/commands/facts.ts';
 import { layOut } from '../../deploy/commands/layout.ts';
 import {
+  checkMigrations,
   completeRelease,
   migrate,
   receiveRelease,
@@ -26,6 +27,7 @@ const generated: Record<string, string> = {
   receiveRelease: receiveRelease(layout, { name: '1', revision: 'abc' }),
   completeRelease: completeRelease(layout, '1'),
   migrate: migrate(layout, '1', ['api', 'mta']),
+  checkMigrations: checkMigrations(layout, '2', '1', ['api', 'mta']),
   switchTo: switchTo(layout, '1', 'deploy'),
   restart: restart(layout, '1', { ...options, isRollback: true }),
   verify: verify(layout, '1', options),
