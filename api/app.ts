@@ -33,6 +33,7 @@ import { cancellationRoutes } from './routes/cancellations.ts';
 import { dkimKeyRoutes } from './routes/dkim-keys.ts';
 import { domainReportRoutes } from './routes/domain-reports.ts';
 import { domainRoutes } from './routes/domains.ts';
+import { inboundConfirmationRoutes } from './routes/inbound-confirmations.ts';
 import { inboundMessageRoutes } from './routes/inbound-messages.ts';
 import { inboundRouteRoutes } from './routes/inbound-routes.ts';
 import { messageSourceRoutes } from './routes/message-sources.ts';
@@ -145,6 +146,7 @@ function publicRoutes(context: Context) {
       messageSourceRoutes,
       templateRoutes,
       inboundRouteRoutes,
+      inboundConfirmationRoutes,
       inboundMessageRoutes,
       domainRoutes,
       verificationRoutes,

@@ -9,6 +9,8 @@ export const routeSchema = Type.Object({
   address: Type.String(),
   target: Type.String(),
   url: nullable(Type.String()),
+  forward_to: nullable(Type.String()),
+  confirmed: nullable(Type.Boolean()),
   requires_tls: nullable(Type.Boolean()),
   dmarc: Type.String(),
   spam_refuse_score: Type.Number(),
@@ -57,6 +59,7 @@ export function formatMessages(messages: readonly Static<typeof messageSchema>[]
   );
 }
 
-function formatTarget({ url, requires_tls }: Route): string {
+function formatTarget({ url, forward_to, confirmed, requires_tls }: Route): string {
+  if (forward_to !== null) return `${forward_to}${confirmed ? '' : ', which has not agreed'}`;
   return `${url ?? ''}${requires_tls === false ? ', without TLS if need be' : ''}`;
 }

@@ -15,6 +15,8 @@ export interface InboundContext {
   resolver: InboundResolver;
   /** deriveKey(masterKey, 'return-path') */
   returnPathKey: Buffer;
+  /** deriveKey(masterKey, 'forward') */
+  forwardKey: Buffer;
 }
 
 let context: InboundContext | undefined;

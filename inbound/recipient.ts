@@ -1,5 +1,6 @@
 /** Whose mail an address gets: a return path says it itself, all others are asked for. */
 import type { Settings } from '../config/schema.ts';
+import { readForwardSender } from '../lib/forward-sender.ts';
 import { normalizeAddress } from '../lib/mail/address.ts';
 import { type ReturnPath, readReturnPath } from '../lib/return-path.ts';
 import { findInboundRecipient, type InboundRecipient } from '../lib/rpc/contracts/recipients.ts';
@@ -24,13 +25,24 @@ export function recipientAddress(
 /** `unavailable`: the api does not answer, and nothing is cached. */
 export async function findRecipient(
   address: string,
-  { settings, rpc, returnPathKey }: Pick<InboundContext, 'settings' | 'rpc' | 'returnPathKey'>,
+  {
+    settings,
+    rpc,
+    returnPathKey,
+    forwardKey,
+  }: Pick<InboundContext, 'settings' | 'rpc' | 'returnPathKey' | 'forwardKey'>,
   requestId: string,
 ): Promise<Recipient | 'unknown' | 'unavailable'> {
-  const returnPath = readReturnPath(address, returnPathKey);
-  if (returnPath && address.endsWith(`@${settings.mta.returnPathDomain}`))
-    return { address, kind: 'return_path', returnPath };
+  if (address.endsWith(`@${settings.mta.returnPathDomain}`)) {
+    const returnPath = readReturnPath(address, returnPathKey) ?? readForwarded(address, forwardKey);
+    if (returnPath) return { address, kind: 'return_path', returnPath };
+  }
   const result = await rpc.call(findInboundRecipient, { params: { address }, requestId });
   if (result.ok) return { address, ...result.value };
   return result.reason === 'unavailable' ? 'unavailable' : 'unknown';
+}
+
+function readForwarded(address: string, key: Buffer): ReturnPath | undefined {
+  const messageId = readForwardSender(address, key);
+  return messageId === undefined ? undefined : { messageId, recipientDigest: null };
 }

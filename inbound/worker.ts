@@ -35,8 +35,11 @@ const nameservers = inboundNameservers(settings);
 if (nameservers.length > 0) setServers(nameservers);
 const metrics = createInboundMetrics(registry);
 const resolver = createResolver(nameservers);
-const returnPathKey = deriveKey(settings.secrets.key, 'return-path');
-setContext({ settings, log, rpc, metrics, admissions: createAdmissions(), resolver, returnPathKey });
+const keys = {
+  returnPathKey: deriveKey(settings.secrets.key, 'return-path'),
+  forwardKey: deriveKey(settings.secrets.key, 'forward'),
+};
+setContext({ settings, log, rpc, metrics, admissions: createAdmissions(), resolver, ...keys });
 
 const { sessions, budget } = applyConnectionRules(settings);
 addInboundGauges(registry, { sessions: () => sessions.count, bufferedBytes: () => budget.usedBytes });

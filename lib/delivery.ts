@@ -26,6 +26,8 @@ export interface MessageIdentity {
   requiresTls?: boolean;
   /** W3C's, of the span that comes before; undefined: it is not traced. */
   traceparent?: string;
+  /** A message that came in and goes on as it is: it keeps its author's signatures, and gets none of ours. */
+  isForward?: boolean;
   /** Undefined: it is not to be checked for spam. */
   spamThresholds?: SpamThresholds;
 }

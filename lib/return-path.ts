@@ -17,8 +17,8 @@ const TOKEN_CHARACTERS = Math.ceil((TOKEN_BYTES * 8) / 5);
 
 export interface ReturnPath {
   messageId: number;
-  /** First bytes of the SHA-256 of the recipient's address, hex: tells a message's recipients apart. */
-  recipientDigest: string;
+  /** First bytes of the SHA-256 of the recipient's address, hex: tells a message's recipients apart. Null: it has one only. */
+  recipientDigest: string | null;
 }
 
 /** @param key from deriveKey(masterKey, 'return-path') */

@@ -19,7 +19,14 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_BYTES = 32;
 
-export type Purpose = 'rpc-cache' | 'database' | 'return-path' | 'cursor' | 'unsubscribe' | 'backup';
+export type Purpose =
+  | 'rpc-cache'
+  | 'database'
+  | 'return-path'
+  | 'forward'
+  | 'cursor'
+  | 'unsubscribe'
+  | 'backup';
 
 /** The master keys in the setting: one, or two with a comma between. */
 export function masterKeysIn(masterKey: string): string[] {

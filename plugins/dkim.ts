@@ -6,6 +6,8 @@
  * RSA-2048, and Ed25519 beside it where the domain has such a key (RFC 8463); sha256, relaxed/relaxed. From, To and Subject are oversigned, and the fields of one-click unsubscription
  * where there are any: none can be added behind the signature (8.15).
  *
+ * A forwarded message is not signed: whoever wrote to a domain's address, even in its name, would get its signature.
+ *
  * Trusts: the body hash that the mta computed when it took the message in.
  * Settings: api.url, secrets.serviceToken, redis.url.
  */
@@ -56,6 +58,7 @@ export async function init(plugin: Plugin): Promise<void> {
   plugin.addHook(
     'sender:headers',
     guard('sender:headers', log, async (delivery) => {
+      if (delivery.postern.isForward) return;
       const found = await rpc.call(findDkimKeys, { params: { name: delivery.postern.domain } });
       if (!found.ok)
         throw new HookRefusal(found.reason === 'not_found' ? replies.noKeys : replies.keysOutOfReach);

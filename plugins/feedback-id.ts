@@ -5,7 +5,7 @@
  * domain, organization, and the installation. In front of them stands the token of the return path, which is not counted:
  * reports that leave out or blacken addresses still tell by it whose complaint it is (inbound/complaint.ts). Nothing
  * in it is secret, the recipient has all of it. Runs before plugins/dkim, which signs it. A message that has a Feedback-ID
- * of its own keeps that and gets none, and neither does one with the null reverse-path.
+ * of its own keeps that and gets none, and neither does one with the null reverse-path or one that is forwarded.
  *
  * Settings: mta.feedbackSenderId.
  */
@@ -30,7 +30,7 @@ export function addFeedbackId(
   sender: string,
 ): void {
   const token = tokenOf(envelope.from);
-  if (token === undefined || headers.hasHeader('feedback-id')) return;
+  if (token === undefined || postern.isForward || headers.hasHeader('feedback-id')) return;
   const { organizationId, domain, stream = 'transactional' } = postern;
   const value = `${token}:${stream}:${domain}:o${organizationId}:${sender}`;
   headers.addFormatted('feedback-id', `Feedback-ID: ${value}`, 0);

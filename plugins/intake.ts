@@ -33,6 +33,7 @@ const FIELDS = [
   'spam-thresholds',
   'tls',
   'traceparent',
+  'forward',
 ];
 /** RFC 5321 6.3: at least 100. */
 const MAX_HOPS = 100;
@@ -89,6 +90,7 @@ export function takeIdentity(headers: Headers): MessageIdentity | undefined {
   const spamThresholds = parseThresholds(headers.getFirst('x-postern-spam-thresholds'));
   const traceparent = readTraceparent(headers.getFirst('x-postern-traceparent').trim());
   const requiresTls = headers.getFirst('x-postern-tls').trim() === 'required';
+  const isForward = headers.getFirst('x-postern-forward').trim() === 'yes';
   for (const name of FIELDS) headers.remove(`x-postern-${name}`);
   if (messageId === undefined || organizationId === undefined || domain === undefined) return undefined;
   return {
@@ -103,6 +105,7 @@ export function takeIdentity(headers: Headers): MessageIdentity | undefined {
     ...(spamThresholds && { spamThresholds }),
     ...(requiresTls && { requiresTls }),
     ...(traceparent && { traceparent }),
+    ...(isForward && { isForward }),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Reads where a route is asked to lead, and says what is wrong with it, field by field. */
+import { normalizeAddress } from '../../lib/mail/address.ts';
 import type { InboundRoute, NewInboundRoute } from '../models/inbound-route.ts';
 import type { NewRouteBody } from '../schemas/inbound-routes.ts';
 import type { CheckEndpoint } from '../webhooks/endpoint-check.ts';
@@ -7,7 +8,7 @@ export type Refusal = { ok: false; errors: Record<string, string[]> };
 type RouteTarget = Pick<NewInboundRoute, 'target' | 'destination' | 'basicAuth' | 'requiresTls'>;
 export type TargetResult<T> = { ok: true; value: T } | Refusal;
 
-type TargetBody = Partial<Pick<NewRouteBody, 'target' | 'url' | 'requires_tls'>>;
+type TargetBody = Partial<Pick<NewRouteBody, 'target' | 'url' | 'requires_tls' | 'forward_to'>>;
 
 /** What is wrong with an URL; undefined: nothing */
 export interface TargetChecks {
@@ -16,15 +17,20 @@ export interface TargetChecks {
 }
 
 export async function readTarget(
-  { target = 'store', url = '', requires_tls: requiresTls }: TargetBody,
+  { target = 'store', url = '', requires_tls: requiresTls, forward_to: forwardTo }: TargetBody,
   checks: TargetChecks,
 ): Promise<TargetResult<RouteTarget>> {
   if (requiresTls !== undefined && target !== 'smtp') {
     return refuse('requires_tls', 'is only for the target smtp');
   }
-  if (target === 'store') {
+  if (forwardTo !== undefined && target !== 'forward') {
+    return refuse('forward_to', 'is only for the target forward');
+  }
+  if (target === 'store' || target === 'forward') {
     if (url !== '') return refuse('url', 'is only for the targets http and smtp');
-    return { ok: true, value: { target, destination: '', basicAuth: null, requiresTls: true } };
+    const destination = target === 'store' ? '' : normalizeAddress(forwardTo ?? '');
+    if (destination === undefined) return refuse('forward_to', 'is invalid');
+    return { ok: true, value: { target, destination, basicAuth: null, requiresTls: true } };
   }
   const read = await readUrl(url, target === 'http' ? checks.endpoint : checks.server);
   if (!read.ok) return read;
@@ -39,7 +45,7 @@ export async function readTargetChange(
   checks: TargetChecks,
 ): Promise<TargetResult<Partial<RouteTarget>>> {
   const { target = route.target, url, requires_tls: requiresTls } = body;
-  if (target !== route.target || url !== undefined) {
+  if (target !== route.target || url !== undefined || body.forward_to !== undefined) {
     const kept = target === 'smtp' && route.target === 'smtp' ? { requires_tls: route.requiresTls } : {};
     return readTarget({ ...kept, ...body, target }, checks);
   }

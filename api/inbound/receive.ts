@@ -10,10 +10,16 @@ import type { NewInboundMessage } from '../../lib/rpc/contracts/inbound-messages
 import { createCommitGroup } from '../commit-group.ts';
 import type { Store, Transaction } from '../database.ts';
 import { decodeField } from '../mail/decode-field.ts';
-import { type InboundTarget, insertInboundMessages, type TakenMessage } from '../models/inbound-intake.ts';
+import {
+  type InboundTarget,
+  type InsertedMessage,
+  insertInboundMessages,
+  type TakenMessage,
+} from '../models/inbound-intake.ts';
 import { findRepliedMessage, noteReplies } from '../models/inbound-reply.ts';
 import { listRoutesOfHost } from '../models/inbound-route.ts';
 import { findRecipient } from './find-recipient.ts';
+import { forwardMessage } from './forward.ts';
 
 export type ReceiveResult =
   /** `unknown`: addresses whose routes are gone, beside others that are not */
@@ -88,11 +94,27 @@ async function receiveAll(
       results.push({ ok: false, reason: 'recipients_unknown' });
       continue;
     }
+    await forwardRows(tx, rows, { arrival, targets }, settings);
     await noteReplies(tx, rows, { ...arrival.header, envelopeFrom: arrival.message.envelope.from });
     const ids = rows.map(({ id }) => id);
     results.push({ ok: true, ids, duplicates: targets.length - ids.length, unknown });
   }
   return results;
+}
+
+async function forwardRows(
+  tx: Transaction,
+  rows: readonly InsertedMessage[],
+  { arrival, targets }: { arrival: Arrival; targets: readonly InboundTarget[] },
+  { hostname, inbound: { confirmsForwards } }: Settings,
+): Promise<void> {
+  for (const { id, recipient } of rows) {
+    const target = targets.find(({ address }) => address === recipient);
+    if (!target || !('route' in target) || target.route.target !== 'forward') continue;
+    const { message, header, content } = arrival;
+    const taken = { ...message, ...header, content };
+    await forwardMessage(tx, { id, recipient, route: target.route }, taken, { hostname, confirmsForwards });
+  }
 }
 
 /** The routes of each host are asked for once. */

@@ -65,6 +65,7 @@ async function bounce(store: Store, hostname: string, message: Failed): Promise<
 const refusers = {
   http: 'The application that reads mail for this address did not accept it',
   smtp: 'The server that mail for this address is passed on to did not accept it',
+  forward: 'The address that mail for this one is forwarded to did not accept it',
   store: 'It could not be delivered',
 } as const;
 

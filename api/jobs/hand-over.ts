@@ -62,12 +62,12 @@ export async function handOver(
   return conclude(context, { ...sendable, spamThresholds }, result);
 }
 
-/** The organization's own scores before those of the installation. Undefined: it is not checked, or was released. */
+/** The organization's own scores before those of the installation. Undefined: it is not checked, was released, or came in. */
 function chooseThresholds(
   spam: Settings['spam'],
-  { spamScores, spamReview }: Consignment,
+  { spamScores, spamReview, isForward }: Consignment,
 ): SpamThresholds | undefined {
-  if (spam.engine === 'none' || spamReview === 'released') return undefined;
+  if (spam.engine === 'none' || spamReview === 'released' || isForward) return undefined;
   return {
     mark: spamScores.mark ?? spam.markScore,
     hold: spamScores.hold ?? spam.holdScore,

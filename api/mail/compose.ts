@@ -19,7 +19,24 @@ export interface ComposedMessage {
 
 type HeaderField = { key: string; value: string | { prepared: boolean; value: string } };
 
-export async function composeMessage(request: SendRequest, now = new Date()): Promise<ComposedMessage> {
+/** What stands in a message; the rest of a request is about its way. */
+export type Composable = Pick<
+  SendRequest,
+  | 'from'
+  | 'to'
+  | 'cc'
+  | 'replyTo'
+  | 'subject'
+  | 'text'
+  | 'html'
+  | 'inReplyTo'
+  | 'references'
+  | 'listUnsubscribe'
+  | 'headers'
+  | 'attachments'
+>;
+
+export async function composeMessage(request: Composable, now = new Date()): Promise<ComposedMessage> {
   const messageId = `<${randomUUID()}@${domainOf(request.from.address)}>`;
   const composer = new MailComposer({
     from: toHeader(request.from),
@@ -60,7 +77,7 @@ function toHeader({ name, address }: Mailbox): { name: string; address: string }
 }
 
 /** One URI a line, otherwise as it came (its characters were checked): nodemailer would fold within an URI. */
-function listHeaders({ listUnsubscribe }: SendRequest): HeaderField[] {
+function listHeaders({ listUnsubscribe }: Composable): HeaderField[] {
   if (!listUnsubscribe) return [];
   const value = listUnsubscribe.replaceAll(/>\s*,\s*</g, '>,\r\n <');
   return [{ key: 'List-Unsubscribe', value: { prepared: true, value } }];

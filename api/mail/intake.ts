@@ -108,6 +108,7 @@ function address({
   spamThresholds,
   requiresTls,
   traceparent,
+  isForward,
 }: Addressed): Buffer {
   const head = [
     `X-Postern-Message: ${messageId}`,
@@ -117,7 +118,8 @@ function address({
     `X-Postern-Tags: ${Buffer.from(JSON.stringify(tags)).toString('base64')}`,
     `X-Postern-Stream: ${stream}`,
     `X-Postern-Unsubscribe: ${hasUnsubscribeLink ? 'yes' : 'no'}`,
-    ...(requiresTls ? ['X-Postern-Tls: required'] : []),
+    `X-Postern-Tls: ${requiresTls ? 'required' : 'as offered'}`,
+    `X-Postern-Forward: ${isForward ? 'yes' : 'no'}`,
     `X-Postern-Lists-Read-At: ${listsReadAt ?? ''}`,
     `X-Postern-Traceparent: ${traceparent ?? ''}`,
     `X-Postern-Spam-Thresholds: ${spamThresholds ? formatThresholds(spamThresholds) : ''}`,

@@ -22,8 +22,8 @@ export function readSubmissionKey(submission: Submission, message: NewMessage): 
   if (!isKey(field.value)) {
     return { ok: false, problem: 'X-Postern-Idempotency-Key must have 1 to 255 printable ASCII characters' };
   }
-  const { envelopeFrom, recipients, fromHeader, subject, credential } = message;
+  const { envelopeFrom, recipients, fromHeader, subject } = message;
   const addresses = recipients.map(({ address }) => address).sort();
   const fingerprint = fingerprintOf('SMTP', envelopeFrom, addresses.join(' '), fromHeader, subject ?? '');
-  return { ok: true, key: { tokenId: credential.tokenId, key: field.value, fingerprint } };
+  return { ok: true, key: { tokenId: submission.tokenId, key: field.value, fingerprint } };
 }

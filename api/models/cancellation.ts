@@ -73,7 +73,7 @@ export async function cancelRefused(tx: Transaction, messageId: number): Promise
 }
 
 async function cancelRecipients(
-  tx: Queryable,
+  tx: Transaction,
   messageId: number,
   isMeant: (recipient: Recipient) => boolean,
 ): Promise<void> {

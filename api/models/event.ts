@@ -3,8 +3,9 @@
  * out with them, in the same transaction.
  */
 import { createHash } from 'node:crypto';
-import type { Queryable } from '../database.ts';
+import type { Queryable, Transaction } from '../database.ts';
 import { noteReports } from './delivery-report.ts';
+import { noteForwards } from './forward.ts';
 import { countOutcomes, type Sender } from './sending-outcome.ts';
 import { deriveMessageState, isAbove, type State } from './state.ts';
 import { insertEventWebhooks } from './webhook-outbox.ts';
@@ -69,7 +70,7 @@ interface RecipientRow {
 }
 
 /** All or nothing: call it inside a transaction. Events that are already there count as duplicates. */
-export async function recordEvents(tx: Queryable, events: readonly NewEvent[]): Promise<RecordResult> {
+export async function recordEvents(tx: Transaction, events: readonly NewEvent[]): Promise<RecordResult> {
   const known = await lockMessages(tx, [...new Set(events.map((event) => event.messageId))]);
   const concerned = events.filter((event) => known.has(event.messageId));
   const freshIds = await insertEvents(tx, concerned);
@@ -77,6 +78,10 @@ export async function recordEvents(tx: Queryable, events: readonly NewEvent[]): 
   const news = await applyEvents(tx, fresh);
   await countOutcomes(tx, news, known);
   await noteReports(tx, news);
+  await noteForwards(
+    tx,
+    news.filter(({ messageId }) => known.get(messageId)?.isForward),
+  );
   const unknown = events.filter((event) => !known.has(event.messageId)).map((event) => event.messageId);
   return {
     fresh,
@@ -116,7 +121,7 @@ export function toStorable<T>(value: T): T {
 /** In the order of their ids, so that two batches cannot wait for each other. */
 async function lockMessages(tx: Queryable, ids: number[]): Promise<Map<number, Sender>> {
   const { rows } = await tx.query<Sender & { id: number }>(
-    `select id, organization_id as "organizationId", is_sandbox as "isSandbox"
+    `select id, organization_id as "organizationId", is_sandbox as "isSandbox", source = 'forward' as "isForward"
        from messages
       where id = any($1::bigint[])
       order by id

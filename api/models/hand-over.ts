@@ -1,6 +1,6 @@
 /** What the hand-over to the mta needs to know of a message, and what it leaves behind. */
 import type { SpamThresholds } from '../../lib/spam/score.ts';
-import type { Queryable } from '../database.ts';
+import type { Queryable, Transaction } from '../database.ts';
 import { createEventId, type NewEvent, recordEvents } from './event.ts';
 import type { SpamFinding, SpamReview } from './spam-review.ts';
 import type { Stream } from './stream.ts';
@@ -30,6 +30,8 @@ export interface Consignment {
   hasUnsubscribeLink: boolean;
   /** Of the message, its domain or its organization */
   requiresTls: boolean;
+  /** Came in by an inbound route, and goes on as it is */
+  isForward: boolean;
   /** Never to be handed over: its outcome is played (models/sandbox.ts). */
   isSandbox: boolean;
   content: Buffer;
@@ -60,6 +62,7 @@ export async function findConsignment(db: Queryable, messageId: number): Promise
             message.tags            as tags,
             message.has_unsubscribe_link as "hasUnsubscribeLink",
             message.requires_tls or domain.requires_tls or organization.requires_tls as "requiresTls",
+            message.source = 'forward' as "isForward",
             message.is_sandbox      as "isSandbox",
             message.spam_review     as "spamReview",
             json_build_object('mark', organization.spam_mark_score, 'hold', organization.spam_hold_score,
@@ -80,7 +83,7 @@ export async function findConsignment(db: Queryable, messageId: number): Promise
 
 /** The mta has it; whom it refused is held. Inside a transaction; a second time it changes nothing. */
 export async function noteHandedOver(
-  tx: Queryable,
+  tx: Transaction,
   messageId: number,
   refused: readonly Refused[],
   spam?: SpamFinding,
@@ -96,7 +99,7 @@ export async function noteHandedOver(
 
 /** Visibly stopped, with the reason on the timeline, until somebody decides. Inside a transaction. */
 export async function holdRecipients(
-  tx: Queryable,
+  tx: Transaction,
   messageId: number,
   refused: readonly Refused[],
 ): Promise<void> {
@@ -119,7 +122,7 @@ export async function holdRecipients(
 
 /** The block list names them: they are not sent to. Inside a transaction; a second time it changes nothing. */
 export async function suppressRecipients(
-  tx: Queryable,
+  tx: Transaction,
   messageId: number,
   recipients: readonly string[],
 ): Promise<void> {

@@ -2,6 +2,7 @@
 import type { NewInboundMessage } from '../../lib/rpc/contracts/inbound-messages.ts';
 import type { Queryable } from '../database.ts';
 import { toStorable } from './event.ts';
+import { hasEndpoint } from './inbound-endpoint.ts';
 import type { InboundRoute } from './inbound-route.ts';
 import { insertInboundWebhooks } from './webhook-outbox.ts';
 
@@ -94,7 +95,7 @@ function describeTarget(target: InboundTarget): object {
     domain_id: target.route.domainId,
     route_id: target.route.id,
     reply_to_id: target.replyToId,
-    state: target.route.target === 'store' ? 'stored' : 'queued',
+    state: hasEndpoint(target.route) ? 'queued' : 'stored',
   };
 }
 

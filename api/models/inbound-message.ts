@@ -14,7 +14,7 @@ export interface InboundMessage
   domain: string;
   routeId: number;
   state: (typeof inboundStates)[number];
-  /** What the endpoint last answered, where it did not take the message */
+  /** Why it is not delivered: what the target last answered, or what keeps it from there */
   reason: string | null;
   envelopeFrom: string;
   recipient: string;
@@ -24,6 +24,8 @@ export interface InboundMessage
   sizeBytes: number;
   /** The sent message that it is a reply to */
   replyToId: number | null;
+  /** The message by which it was forwarded */
+  forwardId: number | null;
   createdAt: Date;
 }
 
@@ -38,6 +40,7 @@ const columns = `
   message.message_id    as "messageId",
   message.size_bytes    as "sizeBytes",
   message.reply_to_id   as "replyToId",
+  message.forward_id    as "forwardId",
   message.created_at    as "createdAt"`;
 /** `$1` and `$2` are the owner's organization and domain. */
 const isOwned = 'message.organization_id = $1 and ($2::bigint is null or message.domain_id = $2)';

@@ -1,5 +1,5 @@
 /** Replies to sent messages: found by the Message-IDs they name, and noted on the timeline of what they answer. */
-import type { Queryable } from '../database.ts';
+import type { Queryable, Transaction } from '../database.ts';
 import { createEventId, recordEvents } from './event.ts';
 import { listTerms, withDomain } from './search-term.ts';
 
@@ -17,7 +17,7 @@ export async function findRepliedMessage(
     `select message.id
        from message_terms term
        join messages message on message.id = term.message_id
-      where term.terms && $1::text[] and message.domain_id = $2 and message.message_id = any($3::text[])
+      where term.terms && $1::text[] and message.domain_id = $2 and message.source <> 'forward' and message.message_id = any($3::text[])
       order by array_position($3::text[], message.message_id), message.id
       limit 1`,
     [
@@ -34,7 +34,7 @@ export async function findRepliedMessage(
 
 /** Once for each inbound message. Inside its transaction. */
 export async function noteReplies(
-  tx: Queryable,
+  tx: Transaction,
   replies: readonly { id: number; replyToId: number | null; recipient: string }[],
   {
     envelopeFrom,

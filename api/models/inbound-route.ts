@@ -1,6 +1,7 @@
 /** Where the mail of a domain goes: its inbound routes. Each change makes the inbound servers ask again. */
 import { findInboundRecipient } from '../../lib/rpc/contracts/recipients.ts';
 import type { Queryable, Transaction } from '../database.ts';
+import { isConfirmed } from './forward-address.ts';
 import {
   closeEndpoint,
   hasEndpoint,
@@ -14,7 +15,7 @@ import { ensureWebhookKey } from './webhook-key.ts';
 export const MAX_ROUTES = 200;
 
 export const routeKinds = ['exact', 'pattern', 'catch_all'] as const;
-export const routeTargets = ['http', 'smtp', 'store'] as const;
+export const routeTargets = ['http', 'smtp', 'forward', 'store'] as const;
 
 export interface InboundRoute {
   id: number;
@@ -28,11 +29,13 @@ export interface InboundRoute {
   localPart: string;
   subaddressing: boolean;
   target: (typeof routeTargets)[number];
-  /** Of http and smtp an URL, without user and password; empty of store */
+  /** Of http and smtp an URL, without user and password; of forward an address; empty of store */
   destination: string;
   hasBasicAuth: boolean;
   /** Of smtp: the server has TLS and a certificate that holds, or gets nothing. */
   requiresTls: boolean;
+  /** Of forward: the address has agreed, or is at a verified domain of the organization. */
+  isConfirmed: boolean;
   description: string;
   dmarc: 'honour' | 'mark';
   spamRefuseScore: number;
@@ -77,6 +80,7 @@ const columns = `
   route.requires_tls      as "requiresTls",
   route.spam_refuse_score as "spamRefuseScore",
   route.basic_auth_sealed is not null as "hasBasicAuth",
+  route.target = 'forward' and ${isConfirmed('route.organization_id', 'route.destination')} as "isConfirmed",
   route.created_at        as "createdAt",
   route.updated_at        as "updatedAt"`;
 /** `$1` and `$2` are the owner's organization and domain. */

@@ -39,7 +39,9 @@ export async function findReportedMessage(db: Queryable, origin: ReportOrigin): 
   if (!message.isRecent) return { ok: false, outcome: 'too_old' };
   const digest = origin.returnPath?.recipientDigest;
   if (digest === undefined) return { ok: true, message, recipient: undefined };
-  const recipient = message.recipients.find(({ address }) => digestsOf(address).includes(digest));
+  const recipient = message.recipients.find(
+    ({ address }) => digest === null || digestsOf(address).includes(digest),
+  );
   return recipient
     ? { ok: true, message, recipient: recipient.address }
     : { ok: false, outcome: 'other_recipient' };

@@ -8,7 +8,7 @@
  */
 import type { Queryable } from '../database.ts';
 import { toStorable } from './event.ts';
-import type { Reader } from './message.ts';
+import type { MessageSource, Reader } from './message.ts';
 import { type IdRange, listIdRanges } from './partition.ts';
 import { listTerms, type Terms } from './search-term.ts';
 import { Parameters } from './sql-parameters.ts';
@@ -26,7 +26,7 @@ export interface MessageFilter extends Terms {
   /** An address in any case; `isPrefix`: all that begin so */
   recipient?: { text: string; isPrefix: boolean } | undefined;
   state?: State | undefined;
-  source?: 'http' | 'smtp' | undefined;
+  source?: MessageSource | undefined;
   /** Inclusive */
   since?: Date | undefined;
   /** Exclusive */

@@ -10,9 +10,17 @@ import type { State } from './state.ts';
 import { jobPriorityOf, type Stream } from './stream.ts';
 import { insertQueuedWebhooks } from './webhook-outbox.ts';
 
+/** `forward`: it came in, and goes on by an inbound route */
+export const messageSources = ['http', 'smtp', 'forward'] as const;
+export type MessageSource = (typeof messageSources)[number];
+
 export interface NewMessage {
-  credential: Pick<DomainCredential, 'tokenId' | 'organizationId' | 'domainId'> & { isSandbox?: boolean };
-  source: 'http' | 'smtp';
+  credential: Pick<DomainCredential, 'organizationId' | 'domainId'> & {
+    /** Null: of what is forwarded */
+    tokenId: number | null;
+    isSandbox?: boolean;
+  };
+  source: MessageSource;
   /** SMTP: the gateway's id of the transaction. The same id is the same message. */
   submissionId: string | null;
   /** Empty: the null reverse-path. */
@@ -42,7 +50,7 @@ export interface Message {
   domainId: number;
   domain: string;
   state: State;
-  source: 'http' | 'smtp';
+  source: MessageSource;
   fromHeader: string;
   subject: string | null;
   messageId: string;
@@ -190,7 +198,7 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
      ), event as (
        insert into events (id, message_id, type, occurred_at, data)
             select gen_random_uuid(), id, 'accepted', now(), $15 from message
-     ), webhook as (${insertQueuedWebhooks('$2')}
+     ), webhook as (${insertQueuedWebhooks('$2', '$4')}
      ), terms as (
        insert into message_terms (message_id, terms)
             select id, $18 from message

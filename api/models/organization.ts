@@ -77,6 +77,15 @@ export async function findOrganization(db: Queryable, id: number): Promise<Organ
   return rows[0];
 }
 
+/** It may send nothing, whoever has decided that. */
+export async function isSuspended(db: Queryable, id: number): Promise<boolean> {
+  const { rowCount } = await db.query(
+    'select from organizations where id = $1 and suspended_at is not null',
+    [id],
+  );
+  return rowCount === 1;
+}
+
 /** Newest first. @param before only those older than this id. @param suspended only those, or only the others */
 export async function listOrganizations(
   db: Queryable,

@@ -12,6 +12,8 @@ import type { NewEvent } from './event.ts';
 export interface Sender {
   organizationId: number;
   isSandbox: boolean;
+  /** Somebody else has written it. */
+  isForward: boolean;
 }
 
 export interface SendingRecord extends Standing {
@@ -32,7 +34,7 @@ export async function countOutcomes(
   for (const event of news) {
     const sender = senders.get(event.messageId);
     const kind = kindOf(event);
-    if (!kind || !sender || sender.isSandbox) continue;
+    if (!kind || !sender || sender.isSandbox || sender.isForward) continue;
     const count = counts.get(sender.organizationId) ?? { delivered: 0, bounced: 0, spam: 0, complained: 0 };
     count[kind] += 1;
     counts.set(sender.organizationId, count);

@@ -40,7 +40,7 @@ export interface Decided {
 
 /** The mta has refused it: it is held until somebody decides, or it is over. Inside a transaction. */
 export async function stopSpam(
-  tx: Queryable,
+  tx: Transaction,
   messageId: number,
   recipients: readonly string[],
   { finding, response }: { finding: SpamFinding; response: string },
@@ -58,7 +58,7 @@ export async function stopSpam(
 
 /** It holds a virus: it is over, and nobody is asked. Inside a transaction; a second time it changes nothing. */
 export async function stopInfected(
-  tx: Queryable,
+  tx: Transaction,
   messageId: number,
   recipients: readonly string[],
   { virus, response }: { virus: string; response: string },
@@ -144,7 +144,7 @@ export async function endReview(tx: Queryable, messageId: number): Promise<void>
 
 /** One decision a message: the row is locked, and no longer pending. */
 async function decide(
-  tx: Queryable,
+  tx: Transaction,
   messageId: number,
   review: Exclude<SpamReview, 'pending'>,
 ): Promise<Decided | undefined> {
@@ -158,7 +158,7 @@ async function decide(
 }
 
 async function recordStops(
-  tx: Queryable,
+  tx: Transaction,
   messageId: number,
   recipients: readonly string[],
   type: 'held' | 'spam',

@@ -23,15 +23,17 @@ const names: Partial<Record<NewEvent['type'], WebhookEvent>> = {
 };
 
 /**
- * For the statement that writes a message, which has `message (id)` in it: tells of `email.queued`.
- * @param domainId the parameter of the domain's id, as `$3`
+ * For the statement that writes a message, which has `message (id)` in it: tells of `email.queued`. Of what is forwarded,
+ * nobody is told: they have not sent it.
+ * @param domainId the parameter of the domain's id, as `$3`; `source`: of the message's source
  */
-export function insertQueuedWebhooks(domainId: string): string {
+export function insertQueuedWebhooks(domainId: string, source: string): string {
   return `
     insert into webhook_deliveries (webhook_id, message_id, event, data, occurred_at)
          select webhook.id, message.id, 'email.queued', '{"status":"queued"}', now()
            from message, webhooks webhook
-          where webhook.domain_id = ${domainId} and 'email.queued' = any(webhook.events) and ${isListening}`;
+          where webhook.domain_id = ${domainId} and 'email.queued' = any(webhook.events) and ${source} <> 'forward'
+            and ${isListening}`;
 }
 
 /**
@@ -49,7 +51,7 @@ export async function insertEventWebhooks(tx: Queryable, events: readonly NewEve
           select webhook.id, message.id, told.event, told.data, told.occurred_at
             from unnest($1::bigint[], $2::text[], $3::jsonb[], $4::timestamptz[])
                  with ordinality as told (message_id, event, data, occurred_at, ordinal)
-            join messages message on message.id = told.message_id
+            join messages message on message.id = told.message_id and message.source <> 'forward'
             join webhooks webhook on webhook.domain_id = message.domain_id and told.event = any(webhook.events)
            where ${isListening}
            order by told.ordinal`,

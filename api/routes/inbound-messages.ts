@@ -123,6 +123,7 @@ function toMessage(message: InboundMessage): InboundMessageBody {
     message_id: message.messageId,
     size: message.sizeBytes,
     reply_to: message.replyToId,
+    forward_id: message.forwardId,
     client: message.client,
     ...{ spf, dkim, dmarc, arc },
     spam: message.spam,

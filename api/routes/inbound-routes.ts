@@ -1,7 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Context } from '../app.ts';
+import type { Transaction } from '../database.ts';
+import { askToConfirm, findAskProblem } from '../inbound/ask-to-confirm.ts';
 import { readRoute } from '../inbound/read-route.ts';
 import { readTargetChange } from '../inbound/read-target.ts';
+import { hasEndpoint } from '../models/inbound-endpoint.ts';
 import {
   changeInboundRoute,
   createInboundRoute,
@@ -39,6 +42,26 @@ const refusals = {
 export function inboundRouteRoutes({ store, settings }: Context): FastifyPluginAsyncTypebox {
   const checks = { endpoint: createEndpointCheck(settings), server: createServerCheck(settings) };
 
+  const { confirmsForwards } = settings.inbound;
+
+  /** What keeps an address from being asked, where it has to be */
+  async function findForwardProblem(
+    { organizationId }: { organizationId: number },
+    domain: string,
+    { target, destination: to = '' }: { target?: string; destination?: string },
+    isAgain: boolean,
+  ) {
+    if (!confirmsForwards || target !== 'forward') return undefined;
+    const problem = await findAskProblem(store.pool, { organizationId, domain, to }, isAgain);
+    return problem && { errors: { forward_to: [problem] } };
+  }
+
+  async function askForward(tx: Transaction, route: InboundRoute) {
+    if (!confirmsForwards || route.target !== 'forward') return;
+    const { organizationId, domain, destination: to } = route;
+    await askToConfirm(tx, { organizationId, domain, to }, addressOf(route));
+  }
+
   return async (app) => {
     app.addHook('onRequest', authenticateOwner(store.pool));
 
@@ -55,12 +78,24 @@ export function inboundRouteRoutes({ store, settings }: Context): FastifyPluginA
       const owner = await findOwnedDomain(store.pool, ownerOf(request), request.body.domain ?? undefined);
       if (owner?.domainId === undefined) return reply.code(422).send(NO_SUCH_DOMAIN);
       const { organizationId, domainId } = owner;
-      const read = await readRoute(request.body, await nameOfDomain(store.pool, domainId), checks);
+      const domain = await nameOfDomain(store.pool, domainId);
+      const read = await readRoute(request.body, domain, checks);
       if (!read.ok) return reply.code(422).send({ errors: read.errors });
+      const problem = await findForwardProblem({ organizationId }, domain, read.route, false);
+      if (problem) return reply.code(422).send(problem);
       const result = await change(
         store,
         request,
-        (tx) => createInboundRoute(tx, { organizationId, domainId }, read.route, settings.secrets.key),
+        async (tx) => {
+          const created = await createInboundRoute(
+            tx,
+            { organizationId, domainId },
+            read.route,
+            settings.secrets.key,
+          );
+          if (created.ok) await askForward(tx, created.route);
+          return created;
+        },
         (created) => (created.ok ? describeChange('created', created.route) : undefined),
       );
       if (!result.ok) return reply.code(422).send(refusals[result.reason]);
@@ -76,10 +111,17 @@ export function inboundRouteRoutes({ store, settings }: Context): FastifyPluginA
       const read = await readTargetChange(body, existing, checks);
       if (!read.ok) return reply.code(422).send({ errors: read.errors });
       const asked = { ...readTerms(body), ...read.value };
+      const isAgain = read.value.destination?.toLowerCase() === existing.destination.toLowerCase();
+      const problem = await findForwardProblem(owner, existing.domain, read.value, isAgain);
+      if (problem) return reply.code(422).send(problem);
       const result = await change(
         store,
         request,
-        (tx) => changeInboundRoute(tx, existing.id, owner, asked, settings.secrets.key),
+        async (tx) => {
+          const changed = await changeInboundRoute(tx, existing.id, owner, asked, settings.secrets.key);
+          if (changed && asked.destination) await askForward(tx, changed.route);
+          return changed;
+        },
         (changed) => changed && describeChange('changed', changed.route),
       );
       return result ? withSecret(result) : reply.code(404).send(NOT_FOUND);
@@ -112,7 +154,7 @@ function readTerms({ subaddressing, dmarc, description, spam_refuse_score }: Rou
   };
 }
 
-function addressOf({ kind, localPart, hostname }: InboundRoute): string {
+export function addressOf({ kind, localPart, hostname }: InboundRoute): string {
   return `${kind === 'catch_all' ? '*' : localPart}@${hostname}`;
 }
 
@@ -120,7 +162,7 @@ function withSecret({ route, secret }: { route: InboundRoute; secret: Buffer | u
   return { ...toRoute(route), secret: secret ? formatSecret(secret) : null };
 }
 
-function toRoute(route: InboundRoute): InboundRouteBody {
+export function toRoute(route: InboundRoute): InboundRouteBody {
   return {
     id: route.id,
     domain: route.domain,
@@ -128,7 +170,9 @@ function toRoute(route: InboundRoute): InboundRouteBody {
     kind: route.kind,
     subaddressing: route.subaddressing,
     target: route.target,
-    url: route.destination || null,
+    url: hasEndpoint(route) ? route.destination : null,
+    forward_to: route.target === 'forward' ? route.destination : null,
+    confirmed: route.target === 'forward' ? route.isConfirmed : null,
     basic_auth: route.hasBasicAuth,
     requires_tls: route.target === 'smtp' ? route.requiresTls : null,
     dmarc: route.dmarc,

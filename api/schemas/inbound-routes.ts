@@ -11,6 +11,12 @@ const routeSchema = Type.Object({
   target: Type.Enum(routeTargets),
   url: nullable(Type.String({ description: 'Without user and password' })),
   basic_auth: Type.Boolean({ description: 'A user and a password are sent to the url' }),
+  forward_to: nullable(Type.String()),
+  confirmed: nullable(
+    Type.Boolean({
+      description: 'Of forward: false while forward_to has not agreed; mail is kept meanwhile',
+    }),
+  ),
   requires_tls: nullable(Type.Boolean({ description: 'Of smtp: no TLS with a valid certificate, no mail' })),
   dmarc: Type.Enum(['honour', 'mark']),
   spam_refuse_score: Type.Number(),
@@ -22,6 +28,9 @@ export type InboundRouteBody = Static<typeof routeSchema>;
 
 /** What a change may name as well */
 const terms = {
+  forward_to: Type.Optional(
+    Type.String({ maxLength: 320, description: 'Of forward: an address, which may have to confirm it' }),
+  ),
   url: Type.Optional(
     Type.String({ maxLength: 2048, description: 'Of http and smtp; may hold user:password@' }),
   ),
@@ -79,6 +88,11 @@ export const changeInboundRouteSchema = {
   params,
   body: routeChangeSchema,
   response: { 200: routeWithSecretSchema, ...failures },
+};
+export const confirmInboundRouteSchema = {
+  params,
+  body: Type.Object({ code: Type.String({ maxLength: 100 }) }),
+  response: { 200: routeSchema, ...failures },
 };
 export const deleteInboundRouteSchema = {
   params,

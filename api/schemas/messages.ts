@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { messageSources } from '../models/message.ts';
 import { states } from '../models/state.ts';
 import { streams } from '../models/stream.ts';
 import { anyErrorSchema, errorSchema, moment, nullable } from './replies.ts';
@@ -10,7 +11,7 @@ const messageSchema = Type.Object({
   status,
   domain_id: Type.Integer(),
   domain: Type.String(),
-  source: Type.Union([Type.Literal('http'), Type.Literal('smtp')]),
+  source: Type.Enum(messageSources),
   from: Type.String(),
   subject: nullable(Type.String()),
   message_id: Type.String(),
@@ -81,7 +82,7 @@ const messageQuerySchema = Type.Object({
   metadata: oneOrMore('`key:value`; the message has all of these', 600),
   status: Type.Optional(status),
   stream: Type.Optional(Type.Enum(streams)),
-  source: Type.Optional(Type.Union([Type.Literal('http'), Type.Literal('smtp')])),
+  source: Type.Optional(Type.Enum(messageSources)),
   domain_id: Type.Optional(
     Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Of the organization' }),
   ),

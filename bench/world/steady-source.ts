@@ -51,6 +51,7 @@ export function startSteadySource(settings: Settings, messagesPerSecond: number)
       dueAt: new Date(),
       hasUnsubscribeLink: false,
       requiresTls: false,
+      isForward: false,
       tags: [],
       stream: 'transactional',
     };

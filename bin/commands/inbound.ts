@@ -23,6 +23,8 @@ Examples:
   $ bin/postern inbound add '*@in.example.com' --domain example.com --url https://app.example.com/mail
   $ bin/postern inbound add ann@example.com --domain example.com
   $ bin/postern inbound add bob@example.com --domain example.com --url smtp://mail.example.com
+  $ bin/postern inbound add eve@example.com --domain example.com --forward-to eve@elsewhere.example
+  $ bin/postern inbound confirm 9 12345678
   $ bin/postern inbound change 7 --url https://new.example.com/mail --spam-refuse-score 8
   $ bin/postern inbound messages --status failed`,
     );
@@ -34,7 +36,7 @@ Examples:
     }),
   );
   termsOf(
-    command(inbound, 'add', 'Makes a route: to a server with --url, else mail is kept to be fetched')
+    command(inbound, 'add', 'Makes a route: to --url or --forward-to, else mail is kept to be fetched')
       .argument('<address>', 'as ann@example.com, sales-*@example.com, *@in.example.com')
       .requiredOption('--domain <name>', 'as example.com'),
   ).action((address: string, { domain, ...terms }: Terms & { domain: string }, self: Command) =>
@@ -63,6 +65,16 @@ Examples:
         print(changed, formatRouteWithSecret(changed));
       }),
     );
+  command(inbound, 'confirm', 'Enters the code that the address of --forward-to was sent')
+    .argument('<id>', 'of the route', readId)
+    .argument('<code>', 'of eight digits')
+    .action((id: number, code: string, _options: object, self: Command) =>
+      runCommand(self, async ({ organizationApi, print }) => {
+        const path = `/inbound_routes/${id}/confirmation`;
+        const confirmed = unwrap(await organizationApi().call(routeSchema, 'POST', path, { code }));
+        print(confirmed, formatRoutes([confirmed]));
+      }),
+    );
   command(inbound, 'remove', 'Deletes a route; its mail is refused from then on')
     .argument('<id>', 'of the route', readId)
     .action((id: number, _options: object, self: Command) =>
@@ -87,6 +99,7 @@ Examples:
 
 interface Terms {
   url?: string;
+  forwardTo?: string;
   store?: true;
   tls?: 'required' | 'offered';
   dmarc?: string;
@@ -100,6 +113,7 @@ function termsOf(command: Command): Command {
       '--url <url>',
       'https:// of an application, or smtp:// or smtps:// of a server; may hold user:password@',
     )
+    .option('--forward-to <address>', 'mail goes on there; it may have to agree first')
     .addOption(new Option('--tls <when>', 'to a server by SMTP').choices(['required', 'offered']))
     .addOption(new Option('--dmarc <policy>', 'what p=reject means').choices(['honour', 'mark']))
     .option('--spam-refuse-score <score>', 'mail from this score on is refused', Number)
@@ -107,10 +121,11 @@ function termsOf(command: Command): Command {
 }
 
 /** As the API has them; the scheme of an URL says which kind of target it is. */
-function readTerms({ url, store, tls, dmarc, spamRefuseScore, description }: Terms): object {
+function readTerms({ url, forwardTo, store, tls, dmarc, spamRefuseScore, description }: Terms): object {
   return {
     ...(store && { target: 'store' }),
     ...(url !== undefined && { target: /^smtps?:/i.test(url) ? 'smtp' : 'http', url }),
+    ...(forwardTo !== undefined && { target: 'forward', forward_to: forwardTo }),
     ...(tls && { requires_tls: tls === 'required' }),
     ...(dmarc && { dmarc }),
     ...(spamRefuseScore !== undefined && { spam_refuse_score: spamRefuseScore }),

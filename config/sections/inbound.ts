@@ -50,6 +50,11 @@ export const inbound = section({
     default: false,
     description: 'Shows each message to the clamd of virus.*, and refuses infected ones',
   }),
+  confirmsForwards: Type.Boolean({
+    default: true,
+    description:
+      'Whether an address outside of the domains of an organization has to agree before mail is forwarded to it (docs/forwarding.md)',
+  }),
   dnsLists: Type.Array(Type.String(), {
     default: [],
     description: 'DNS block lists; a client that stands on one is refused',

@@ -160,6 +160,8 @@ describe('the hand-over to the mta', () => {
           'X-Postern-Tags: W10=', // []
           'X-Postern-Stream: transactional',
           'X-Postern-Unsubscribe: no',
+          'X-Postern-Tls: as offered',
+          'X-Postern-Forward: no',
           'X-Postern-Traceparent: ',
           'X-Postern-Spam-Thresholds: ',
           content,

@@ -67,6 +67,7 @@ const routes: Record<string, Route> = {
   'GET /inbound_routes/:id': reads,
   'PATCH /inbound_routes/:id': { ...reads, payload: { description: 'x' } },
   'DELETE /inbound_routes/:id': reads,
+  'POST /inbound_routes/:id/confirmation': { ...reads, payload: { code: 'x' } },
   'GET /inbound_messages': reads,
   'GET /inbound_messages/:id': reads,
   'GET /inbound_messages/:id/source': reads,

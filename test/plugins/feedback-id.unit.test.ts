@@ -18,7 +18,7 @@ function add(from: string, postern: object = {}, own: string[] = []): { lines: s
       addFormatted: (_key: string, line: string | Buffer) => void lines.push(String(line)),
     },
   };
-  setReturnPath(delivery as never, 'bounces.example', key);
+  setReturnPath(delivery as never, 'bounces.example', { returnPath: key, forward: key });
   addFeedbackId(delivery as never, 'postern');
   return { lines, sender: delivery.envelope.from };
 }

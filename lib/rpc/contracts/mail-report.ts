@@ -7,9 +7,9 @@ export const reportOriginSchema = Type.Object({
   /** SHA-256 of the mail: the same mail is one report. */
   digest: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   receivedAt: Type.String({ format: 'date-time' }),
-  /** The signed return path that it came to or quotes, checked by inbound (lib/return-path.ts) */
+  /** The signed return path that it came to or quotes, checked by inbound (lib/return-path.ts, lib/forward-sender.ts) */
   returnPath: Type.Union([
-    Type.Object({ messageId: Type.Integer(), recipientDigest: Type.String() }),
+    Type.Object({ messageId: Type.Integer(), recipientDigest: Type.Union([Type.String(), Type.Null()]) }),
     Type.Null(),
   ]),
   /**
