@@ -138,6 +138,23 @@ describe('readBounce', () => {
     assert.equal(await readBounce(vacation, { sender: '', returnPath }, nobody), undefined);
     assert.equal(await readComplaint(vacation, { sender: '', returnPath }, nobody, key), undefined);
   });
+  for (const [about, diagnostic] of [
+    ['markup and line ends', '550 5.1.1 <script>alert(1)</script>\r\n\tand more'],
+    ['a megabyte', `550 5.1.1 ${'x'.repeat(1_000_000)}`],
+    ['bytes that are not UTF-8', '550 5.1.1 \xff\xfe\x00\x1b[31m'],
+  ] as const) {
+    it(`AD-10: gives what the other server said on one line, capped: ${about}`, async () => {
+      const text = notification('failed').toString().replace('550 5.1.1 User\r\n  unknown', diagnostic);
+      const report = await readBounce(
+        Buffer.from(text, 'latin1'),
+        { sender: '', returnPath: undefined },
+        example,
+      );
+      const response = report?.recipients[0]?.response ?? '';
+      assert.ok(response.length > 5 && response.length <= 1_000, `${response.length}`);
+      assert.doesNotMatch(response, /[\p{Cc}]/u);
+    });
+  }
 });
 
 describe('readComplaint', () => {

@@ -65,7 +65,7 @@ const known: Readonly<Record<string, InboundRecipient>> = {
 
 export async function startTestInbound(
   inbound: Partial<Settings['inbound']> = {},
-  { spamUrl }: { spamUrl?: string } = {},
+  { spamUrl, gateway }: { spamUrl?: string; gateway?: Partial<Settings['gateway']> } = {},
 ): Promise<TestInbound> {
   const serviceToken = randomBytes(24).toString('hex');
   const masterKey = randomBytes(32).toString('base64');
@@ -78,6 +78,7 @@ export async function startTestInbound(
     log: { level: 'info' },
     api: { url },
     ...(spamUrl ? { spam: { url: spamUrl } } : {}),
+    ...(gateway ? { gateway } : {}),
     limits: { maxMessageBytes: 300_000, maxEnvelopeRecipients: 10 },
     inbound: { port, monitorPort, workers: 1, nameservers: [`127.0.0.1:${dns.port}`], ...inbound },
   };
