@@ -5,6 +5,7 @@
  * A flow whose destination is at its limit takes no turns; it is back the moment one of its deliveries ends.
  */
 
+import { BlockedFlows } from './blocked-flows.ts';
 import type { WantedRows } from './claim-rows.ts';
 import {
   type DestinationOptions,
@@ -28,8 +29,7 @@ const FULL_MEMORY = 2_000;
 interface Zone {
   ready: FlowRing<Flow>;
   hungry: FlowRing<Flow>;
-  /** Flows with claimed rows whose destination has no room, by domain */
-  blocked: Map<string, Set<Flow>>;
+  blocked: BlockedFlows;
 }
 
 /** The local addresses that a row may leave from to a site, the preferred first. None: whoever sends it says why not. */
@@ -137,10 +137,12 @@ export class Scheduler {
     this.destinations.end(this.#started.get(row) ?? [], row, experience);
     this.#started.delete(row);
     this.#unblock(zone, domain);
-    if (site === undefined) return;
-    for (const other of [...this.#zoneOf(zone).blocked.keys()]) {
-      if (this.destinations.siteOf(other) === site) this.#unblock(zone, other);
-    }
+    const { blocked } = this.#zoneOf(zone);
+    if (site === undefined || !blocked.hasSite(site)) return;
+    const { source } = row;
+    // Room at its own address is all that it leaves behind: without a token there, nobody is woken for nothing.
+    if (source && experience && this.destinations.pacedUntil(domain, source, experience.now)) return;
+    for (const flow of blocked.takeSite(site)) this.#settle(flow);
   }
 
   /** What to claim from the database for the zone's senders, in turn by flow; those flows are then being claimed. */
@@ -217,17 +219,18 @@ export class Scheduler {
 
   /** Limits have changed: whoever is blocked may try again. */
   reconsider(): void {
-    for (const [name, zone] of this.#zones) {
-      for (const domain of [...zone.blocked.keys()]) this.#unblock(name, domain);
+    for (const zone of this.#zones.values()) {
+      for (const flow of zone.blocked.takeAll()) this.#settle(flow);
     }
   }
 
   /** As `reconsider`, of those to these destinations: domains, or sites as `site:name`. */
   reconsiderDestinations(destinations: ReadonlySet<string>): void {
-    for (const [name, zone] of this.#zones) {
-      for (const domain of [...zone.blocked.keys()]) {
-        const site = this.destinations.siteOf(domain);
-        if (destinations.has(domain) || destinations.has(`site:${site}`)) this.#unblock(name, domain);
+    for (const { blocked } of this.#zones.values()) {
+      for (const destination of destinations) {
+        const isSite = destination.startsWith('site:');
+        const flows = isSite ? blocked.takeSite(destination.slice(5)) : blocked.takeDomain(destination);
+        for (const flow of flows) this.#settle(flow);
       }
     }
   }
@@ -245,25 +248,20 @@ export class Scheduler {
   #block(zone: Zone, flow: Flow, until: number): void {
     zone.ready.delete(flow);
     zone.hungry.delete(flow);
-    const flows = zone.blocked.get(flow.domain) ?? new Set();
-    zone.blocked.set(flow.domain, flows.add(flow));
+    zone.blocked.add(flow, this.destinations.siteOf(flow.domain));
     if (Number.isFinite(until)) {
       this.#rateBlocked.set(`${flow.zone} ${flow.domain}`, { zone: flow.zone, domain: flow.domain, until });
     }
   }
 
   #unblock(zoneName: string, domain: string): void {
-    const zone = this.#zoneOf(zoneName);
-    const flows = zone.blocked.get(domain);
-    if (!flows) return;
-    zone.blocked.delete(domain);
-    for (const flow of flows) this.#settle(flow);
+    for (const flow of this.#zoneOf(zoneName).blocked.takeDomain(domain)) this.#settle(flow);
   }
 
   /** Puts the flow where it belongs after something about it has changed. */
   #settle(flow: Flow): void {
     const zone = this.#zoneOf(flow.zone);
-    const isBlocked = zone.blocked.get(flow.domain)?.has(flow) ?? false;
+    const isBlocked = zone.blocked.has(flow);
     if (flow.buffer.length > 0 && !isBlocked) zone.ready.add(flow);
     else zone.ready.delete(flow);
     if (flow.hasDue && !flow.isClaiming && !isBlocked && flow.buffer.length < BUFFER_PER_FLOW)
@@ -277,9 +275,7 @@ export class Scheduler {
 
   #forget(zone: Zone, flow: Flow): void {
     this.#flows.delete(flow.id);
-    const blocked = zone.blocked.get(flow.domain);
-    blocked?.delete(flow);
-    if (blocked?.size === 0) zone.blocked.delete(flow.domain);
+    zone.blocked.delete(flow);
   }
 
   #flowOf(key: FlowKey): Flow {
@@ -294,7 +290,7 @@ export class Scheduler {
   #zoneOf(name: string): Zone {
     const known = this.#zones.get(name);
     if (known) return known;
-    const zone = { ready: new FlowRing<Flow>(), hungry: new FlowRing<Flow>(), blocked: new Map() };
+    const zone = { ready: new FlowRing<Flow>(), hungry: new FlowRing<Flow>(), blocked: new BlockedFlows() };
     this.#zones.set(name, zone);
     return zone;
   }
