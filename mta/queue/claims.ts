@@ -9,15 +9,18 @@
 import type pg from 'pg';
 import type { Logger } from '../../lib/log.ts';
 import type { FindSite } from '../../lib/mx-site.ts';
+import { ActiveClaims } from './active-claims.ts';
 import { claimRows, findFlows, findNextDue, giveBackRows } from './claim-rows.ts';
 import type { LimitOf } from './destinations.ts';
+import type { EndedDelivery } from './ended-delivery.ts';
 import { Gate, type PauseCheck } from './gate.ts';
 import type { LimitKeeper } from './limit-keeper.ts';
 import type { QueueMetrics } from './metrics.ts';
 import type { Pacing } from './pacing.ts';
-import { type ClaimedRow, type FlowKey, type RowKey, rowKey } from './rows.ts';
+import type { ClaimedRow, FlowKey } from './rows.ts';
 import { Scheduler, type SourcesOf } from './scheduler.ts';
-import type { ListedSlowdown, Reaction } from './slowdowns.ts';
+import { SiteSearch } from './site-search.ts';
+import type { ListedSlowdown } from './slowdowns.ts';
 import { type Waiter, Waiters } from './waiters.ts';
 
 const TICK_MS = 100;
@@ -26,32 +29,6 @@ const DISCOVERY_MS = 60_000;
 /** Claimed beyond what senders ask for at the moment. */
 const PREFETCH = 20;
 const RETRY_MS = 500;
-/** A delivery that has not ended after this long is given up: its lease is no longer renewed. */
-const LONGEST_CLAIM_MS = 3_600_000;
-
-/** What a sender reports when a delivery has ended. */
-export interface EndedDelivery extends RowKey {
-  type: string;
-  /** Of a deferral, ms since the epoch */
-  dueAt?: number | undefined;
-  /** The local address that it was tried from, where it has one */
-  source?: string | undefined;
-  /** The provider behind the MX it was delivered to */
-  site?: string | undefined;
-  /** What that tells about the destination */
-  reaction?: Reaction | undefined;
-  /** What the reply means that refused or deferred it */
-  verdict?: { class: string; action: string } | undefined;
-  /** Of a destination that pushed back */
-  response?: string | undefined;
-}
-
-interface ActiveClaim {
-  row: ClaimedRow;
-  owner: string;
-  /** performance.now(): a clock that is set must not make live claims look old */
-  since: number;
-}
 
 export interface ClaimsOptions {
   pool: pg.Pool;
@@ -77,23 +54,22 @@ export class Claims {
   readonly scheduler: Scheduler;
   readonly waiters = new Waiters();
   readonly #options: ClaimsOptions;
-  readonly #active = new Map<string, ActiveClaim>();
+  readonly #active = new ActiveClaims();
   readonly #claiming = new Set<string>();
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #gate: Gate;
   readonly #endedAt = new Map<string, number>();
-  /** Domains whose sites are being looked up. */
-  readonly #lookedUp = new Set<string>();
   #unknownFlows: FlowKey[] = [];
   #isClosed = false;
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
     const { limitOf, pacing, shared, sourcesOf, findSite } = options;
+    const search = findSite && new SiteSearch(findSite, (domain, site) => this.#noteFound(domain, site));
     this.scheduler = new Scheduler(limitOf, {
       ...{ paces: pacing, shared, sourcesOf },
       onSlowdown: (slowdown, isOver) => this.#logSlowdown(slowdown, isOver),
-      onUnknownSite: findSite && ((domain) => void this.#lookUpSite(domain, findSite)),
+      onUnknownSite: search?.begin,
     });
     this.#gate = new Gate({
       pauses: options.pauses,
@@ -135,10 +111,9 @@ export class Claims {
   end(endings: EndedDelivery[]): void {
     const ended: ClaimedRow[] = [];
     for (const ending of endings) {
-      const claim = this.#active.get(rowKey(ending));
+      const claim = this.#active.take(ending);
       if (!claim) continue;
       const { row } = claim;
-      this.#active.delete(rowKey(ending));
       if (ending.site) this.#noteSite(row.domain, ending.site);
       const source = ending.source ?? row.source;
       this.#options.pacing?.noteEnding({ ...ending, source }, performance.now() - claim.since);
@@ -155,11 +130,8 @@ export class Claims {
   /** A sender process is gone: what it had is due again. */
   async releaseOwner(owner: string): Promise<void> {
     this.waiters.dropOwner(owner);
-    const lost = [...this.#active.values()].filter((claim) => claim.owner === owner).map(({ row }) => row);
-    for (const row of lost) {
-      this.#active.delete(rowKey(row));
-      this.scheduler.release(row);
-    }
+    const lost = this.#active.takeOf(owner);
+    for (const row of lost) this.scheduler.release(row);
     if (lost.length > 0) this.#options.log.warn({ owner, deliveries: lost.length }, 'claims.sender_lost');
     await this.#giveBack(lost, { hasBegun: true });
   }
@@ -190,18 +162,16 @@ export class Claims {
 
   /** Claim ids whose leases are to be renewed. */
   liveClaimIds(): string[] {
-    const oldest = performance.now() - LONGEST_CLAIM_MS;
-    const active = [...this.#active.values()].filter((claim) => claim.since > oldest);
-    return [...active.map(({ row }) => row), ...this.scheduler.waitingRows()].map((row) => row.claimId);
+    return [...this.#active.liveRows(), ...this.scheduler.waitingRows()].map((row) => row.claimId);
   }
 
   get activeCount(): number {
-    return this.#active.size;
+    return this.#active.count;
   }
 
   /** Deliveries of the zone in the hands of senders. */
   activeOf(zone: string): number {
-    return [...this.#active.values()].filter(({ row }) => row.zone === zone).length;
+    return this.#active.countOf(zone);
   }
 
   /** When the last delivery of the zone ended, by performance.now(); undefined: none has yet. */
@@ -258,11 +228,7 @@ export class Claims {
     this.scheduler.removeWaiting((row) => stopped.has(row));
   }
 
-  async #lookUpSite(domain: string, findSite: FindSite): Promise<void> {
-    if (this.#lookedUp.has(domain)) return;
-    this.#lookedUp.add(domain);
-    const site = await findSite(domain);
-    this.#lookedUp.delete(domain);
+  #noteFound(domain: string, site: string): void {
     if (this.scheduler.destinations.siteOf(domain) === undefined) this.#noteSite(domain, site);
     this.noteRoom(new Set([domain]));
   }
@@ -302,7 +268,7 @@ export class Claims {
     while (rows.length < count) {
       const row = this.scheduler.take(zone, now);
       if (!row) break;
-      this.#active.set(rowKey(row), { row, owner, since: performance.now() });
+      this.#active.add(row, owner);
       rows.push(row);
     }
     return rows;

@@ -7,11 +7,11 @@
 import { Group } from '../../lib/group.ts';
 import type { DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
 import type { Callback, SendCommand } from '../zone-mta.ts';
-import type { EndedDelivery } from './claims.ts';
 import { connectionCounts } from './connection-pool.ts';
 import type { QueueContext } from './context.ts';
 import { retryTransient } from './database.ts';
 import { createDelivery } from './delivery.ts';
+import type { EndedDelivery } from './ended-delivery.ts';
 import { type Ending, endDeliveries } from './endings.ts';
 import { createEvent } from './events.ts';
 import { type LoadedMessage, loadMessages } from './messages.ts';

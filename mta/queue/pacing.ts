@@ -17,8 +17,8 @@ import {
   WINDOW_MS,
 } from '../../lib/pacing/controller.ts';
 import { type PaceRule, paceOf } from '../../lib/sites.ts';
-import type { EndedDelivery } from './claims.ts';
 import { paceName } from './destinations.ts';
+import type { EndedDelivery } from './ended-delivery.ts';
 import type { Limit } from './limit-keeper.ts';
 
 /** A pace that nothing was refused by or waited for so long begins at its rule again. */

@@ -2,7 +2,7 @@
  * What the processes of the mta tell each other beyond ZoneMTA's commands, over the same socket. SETCACHE and GETCACHE
  * carry any key and value to the master's cache, which is ours: these keys mean something else there.
  */
-import type { EndedDelivery } from './claims.ts';
+import type { EndedDelivery } from './ended-delivery.ts';
 import type { QueuedFlow } from './flow-rows.ts';
 import type { ClaimedRow, FlowKey } from './rows.ts';
 
