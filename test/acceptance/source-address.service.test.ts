@@ -20,7 +20,7 @@ describe('mta and its source addresses', function () {
   let blocks: BlockStore;
 
   before(async () => {
-    world = await createMtaWorld('source');
+    world = await createMtaWorld('source', { sections: { pacing: { enabled: true } } });
     run = `run${Date.now().toString(36)}`;
     const terms = world.settings.pools;
     blocks = createBlockStore({
