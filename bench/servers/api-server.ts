@@ -13,6 +13,7 @@ import { runCommand } from './commands.ts';
 import { startPostgres, startRedis } from './databases.ts';
 
 const NEVER = new AbortController().signal;
+const START_TIMEOUT_MS = 120_000;
 
 export interface ApiServer {
   url: string;
@@ -49,7 +50,7 @@ export async function startApiServer(
   const { token } = await createDomain(SENDER_DOMAIN);
   const api = startProgram(settings, 'api', 'api/server.ts', profileDirectory);
   const worker = hasWorker ? startProgram(settings, 'worker', 'api/worker.ts') : undefined;
-  await waitUntil('the api', () => isHealthy(settings.api.url));
+  await waitUntil('the api', () => isHealthy(settings.api.url), { timeoutMs: START_TIMEOUT_MS });
   return {
     url: settings.api.url,
     settings,

@@ -17,7 +17,7 @@ import type { MailServer } from './mail-server.ts';
 /** What a route of the receiving domain keeps (target store): nothing but receiving is measured. */
 export const RECIPIENT = `all@${SENDER_DOMAIN}`;
 
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 120_000;
 
 export interface Receiver extends Pick<MailServer, 'name' | 'intakePort' | 'listProcesses'> {
   start(): Promise<void>;
