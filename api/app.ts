@@ -38,6 +38,7 @@ import { inboundMessageRoutes } from './routes/inbound-messages.ts';
 import { inboundRouteRoutes } from './routes/inbound-routes.ts';
 import { messageSourceRoutes } from './routes/message-sources.ts';
 import { messageRoutes } from './routes/messages.ts';
+import { operatorMessageRoutes } from './routes/operator-messages.ts';
 import { organizationRoutes } from './routes/organizations.ts';
 import { ownOrganizationRoutes } from './routes/own-organization.ts';
 import { sendRoutes } from './routes/send.ts';
@@ -147,6 +148,7 @@ function publicRoutes(context: Context) {
       templateRoutes,
       inboundRouteRoutes,
       inboundConfirmationRoutes,
+      operatorMessageRoutes,
       inboundMessageRoutes,
       domainRoutes,
       verificationRoutes,

@@ -29,7 +29,8 @@ export interface InboundMessage
   createdAt: Date;
 }
 
-const columns = `
+/** Of the table under the alias `message`. */
+export const inboundColumns = `
   message.id, message.state, message.reason, message.recipient, message.subject, message.client,
   message.authentication, message.spam, message.virus,
   message.domain_id     as "domainId",
@@ -61,7 +62,7 @@ export async function listInboundMessages(
   { routeId, state, recipient, before, limit }: InboundQuery,
 ): Promise<InboundMessage[]> {
   const { rows } = await db.query<InboundMessage>(
-    `select ${columns}
+    `select ${inboundColumns}
        from inbound_messages message
       where ${isOwned}
         and ($3::bigint is null or message.route_id = $3)
@@ -90,7 +91,7 @@ export async function findInboundMessage(
   { organizationId, domainId }: ListOwner,
 ): Promise<InboundMessage | undefined> {
   const { rows } = await db.query<InboundMessage>(
-    `select ${columns} from inbound_messages message where ${isOwned} and message.id = $3`,
+    `select ${inboundColumns} from inbound_messages message where ${isOwned} and message.id = $3`,
     [organizationId, domainId ?? null, id],
   );
   return rows[0];
@@ -103,7 +104,7 @@ type Addressed = InboundMessage &
 /** What an endpoint is sent of it. Undefined: it was purged. */
 export async function findInboundForEndpoint(db: Queryable, id: number): Promise<Addressed | undefined> {
   const { rows } = await db.query<Addressed>(
-    `select ${columns}, route.basic_auth_sealed as "basicAuthSealed", route.target, route.requires_tls as "requiresTls"
+    `select ${inboundColumns}, route.basic_auth_sealed as "basicAuthSealed", route.target, route.requires_tls as "requiresTls"
        from inbound_messages message
        join inbound_routes route on route.id = message.route_id
       where message.id = $1`,

@@ -20,6 +20,7 @@ const tokens: Readonly<Record<string, readonly TokenKind[]>> = {
   organization: ['organizationToken'],
   organizations: ['operatorToken'],
   audit_entries: ['operatorToken'],
+  operator_messages: ['operatorToken'],
   spam_reviews: ['operatorToken'],
   sending_pools: ['operatorToken'],
   address_blocks: ['operatorToken'],

@@ -4,7 +4,7 @@ import { listPartsSchema, showAttachmentSchema, showSourceSchema } from './messa
 import { errorSchema, managementFailures, moment, nullable } from './replies.ts';
 
 /** What inbound has found; its fields are those of lib/rpc/contracts/inbound-messages.ts. */
-const finding = Type.Record(Type.String(), Type.Unknown());
+export const finding = Type.Record(Type.String(), Type.Unknown());
 
 const messageSchema = Type.Object({
   id: Type.Integer(),

@@ -124,6 +124,12 @@ const routes: Record<string, Route> = {
   'DELETE /organizations/:id/api_tokens/:token_id': operates(),
   'GET /audit_entries': operates(),
 
+  'GET /operator_messages': operates(),
+  'GET /operator_messages/:id': operates(),
+  'GET /operator_messages/:id/source': operates(),
+  'PUT /operator_messages/:id/seen': operates(),
+  'DELETE /operator_messages/:id/seen': operates(),
+
   'GET /spam_reviews': operates(),
   'POST /spam_reviews/:id/release': operates(),
   'POST /spam_reviews/:id/refusal': operates(),
@@ -233,6 +239,7 @@ describe('tenants (AU-9)', () => {
       organizations: String(owner.organizationId),
       // Operators' alone: a tenant's token is refused before anybody looks
       sending_pools: '1',
+      operator_messages: '1',
       addresses: '1',
       assignments: '1',
     };

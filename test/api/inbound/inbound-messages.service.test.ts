@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { inTransaction } from '../../../api/database.ts';
+import { createOperatorToken } from '../../../api/models/api-token.ts';
 import { purgeInboundMessages } from '../../../api/models/inbound-message.ts';
 import { startWebhookEndpoint } from '../../support/webhook-endpoint.ts';
 import { sendRequest } from '../support.ts';
@@ -74,7 +75,38 @@ describe('mail that came in', () => {
 
   it('tells operators alone what came for postmaster', async () => {
     const { body } = await receive(world.api, 'postmaster@rich.test', 'Subject: help\r\n\r\n');
-    assert.equal((await world.call('GET', `/inbound_messages/${body.ids[0]}`)).status, 404);
+    const [id] = body.ids;
+    assert.equal((await world.call('GET', `/inbound_messages/${id}`)).status, 404);
+
+    const { token } = await createOperatorToken(world.api.store.pool, {});
+    const ask = (method: 'GET' | 'PUT' | 'DELETE', path: string) =>
+      world.api.app.inject({
+        method,
+        url: `/api/v1/operator_messages${path}`,
+        headers: { 'postern-operator-token': token },
+      });
+    const open = async () => {
+      const page = (await ask('GET', '?seen=false&purpose=postmaster')).json();
+      return page.operator_messages.map((one: { id: number }) => one.id);
+    };
+    assert.deepEqual(await open(), [id]);
+    const shown = (await ask('GET', `/${id}`)).json();
+    assert.deepEqual(
+      [shown.subject, shown.envelope.to, shown.seen_at],
+      ['help', 'postmaster@rich.test', null],
+    );
+    assert.equal((await ask('GET', `/${id}/source`)).body, 'Subject: help\r\n\r\n');
+    const seen = (await ask('PUT', `/${id}/seen`)).json();
+    assert.equal((await ask('PUT', `/${id}/seen`)).json().seen_at, seen.seen_at);
+    assert.deepEqual([typeof seen.seen_at, await open()], ['string', []]);
+    assert.equal((await ask('DELETE', `/${id}/seen`)).json().seen_at, null);
+    assert.deepEqual(await open(), [id]);
+
+    await world.createRoute('theirs@rich.test');
+    const theirs = (await receive(world.api, 'theirs@rich.test', 'Subject: no\r\n\r\n')).body.ids[0];
+    for (const path of [`/${theirs}`, `/${theirs}/source`])
+      assert.equal((await ask('GET', path)).statusCode, 404);
+    assert.equal((await ask('PUT', `/${theirs}/seen`)).statusCode, 404);
   });
 
   it('tells the endpoints of the domain that mail came in (inbound.received), once', async () => {

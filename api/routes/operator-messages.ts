@@ -1,0 +1,111 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { Context } from '../app.ts';
+import { findInboundContent } from '../models/inbound-message.ts';
+import {
+  findOperatorMessage,
+  listOperatorMessages,
+  markOperatorMessage,
+  type OperatorMessage,
+} from '../models/operator-message.ts';
+import { UNAVAILABLE } from '../plugins/admission.ts';
+import { change } from '../plugins/audit.ts';
+import { authenticateOperator } from '../plugins/authentication.ts';
+import { NOT_FOUND } from '../plugins/errors.ts';
+import {
+  listOperatorMessagesSchema,
+  type OperatorMessageBody,
+  showOperatorMessageSchema,
+  showOperatorSourceSchema,
+} from '../schemas/operator-messages.ts';
+import { readCursor, writeCursor } from './cursor.ts';
+import { fileHeaders } from './foreign-content.ts';
+import { readId } from './id.ts';
+import { COPIES } from './message-sources.ts';
+
+const GONE = { error: 'The source of this message is not kept any more' };
+
+/** Mail to postmaster and abuse, for operators. */
+export function operatorMessageRoutes({ store }: Context): FastifyPluginAsyncTypebox {
+  const { pool } = store;
+
+  return async (app) => {
+    app.addHook('onRequest', authenticateOperator(pool));
+
+    app.get('/operator_messages', { schema: listOperatorMessagesSchema }, async (request, reply) => {
+      const { cursor, purpose, seen: isSeen, limit } = request.query;
+      const before = cursor === undefined ? undefined : readCursor(cursor);
+      if (cursor !== undefined && before === undefined) {
+        return reply.code(422).send({ errors: { cursor: ['is invalid'] } });
+      }
+      const found = await listOperatorMessages(pool, { purpose, isSeen, before, limit: limit + 1 });
+      const page = found.slice(0, limit);
+      const last = found.length > limit ? page.at(-1) : undefined;
+      return { operator_messages: page.map(toMessage), next_cursor: last ? writeCursor(last.id) : null };
+    });
+
+    app.get('/operator_messages/:id', { schema: showOperatorMessageSchema }, async (request, reply) => {
+      const message = await findOperatorMessage(pool, readId(request.params.id));
+      return message ? toMessage(message) : reply.code(404).send(NOT_FOUND);
+    });
+
+    app.get(
+      '/operator_messages/:id/source',
+      { schema: showOperatorSourceSchema, config: { answersOtherType: true } },
+      async (request, reply) => {
+        const message = await findOperatorMessage(pool, readId(request.params.id));
+        if (!message) return reply.code(404).send(NOT_FOUND);
+        if (!request.admitBytes(message.sizeBytes * COPIES)) return reply.code(503).send(UNAVAILABLE);
+        const content = await findInboundContent(pool, message.id);
+        if (!content) return reply.code(410).send(GONE);
+        return reply
+          .headers(fileHeaders(`${message.id}.eml`))
+          .type('message/rfc822')
+          .send(content);
+      },
+    );
+
+    for (const [method, isSeen] of [
+      ['PUT', true],
+      ['DELETE', false],
+    ] as const) {
+      app.route({
+        method,
+        url: '/operator_messages/:id/seen',
+        schema: showOperatorMessageSchema,
+        handler: async (request, reply) => {
+          const id = readId(request.params.id);
+          const marked = await change(
+            store,
+            request,
+            (tx) => markOperatorMessage(tx, id, isSeen),
+            (message) => message && describeMark(message, isSeen),
+          );
+          return marked ? toMessage(marked) : reply.code(404).send(NOT_FOUND);
+        },
+      });
+    }
+  };
+}
+
+function describeMark({ id: subjectId, recipient: subject }: OperatorMessage, isSeen: boolean) {
+  const action = `operator_message.${isSeen ? 'seen' : 'reopened'}`;
+  return { organizationId: null, action, subject, subjectId };
+}
+
+function toMessage(message: OperatorMessage): OperatorMessageBody {
+  const { spf, dkim, dmarc } = message.authentication;
+  return {
+    id: message.id,
+    purpose: message.purpose,
+    envelope: { from: message.envelopeFrom, to: message.recipient },
+    from: message.fromHeader,
+    subject: message.subject,
+    message_id: message.messageId,
+    size: message.sizeBytes,
+    client: message.client,
+    ...{ spf, dkim, dmarc },
+    spam: message.spam,
+    seen_at: message.seenAt?.toISOString() ?? null,
+    created_at: message.createdAt.toISOString(),
+  };
+}
