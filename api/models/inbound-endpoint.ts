@@ -45,7 +45,7 @@ export async function closeEndpoint(tx: Queryable, routeId: number): Promise<voi
   );
   await tx.query(
     `update inbound_messages set state = 'stored', updated_at = now()
-      where route_id = $1 and state in ('queued', 'retrying')`,
+      where route_id = $1 and state in ('queued', 'retrying') and forward_id is null`,
     [routeId],
   );
 }
