@@ -1,5 +1,6 @@
 /** The settings and secrets of a host: those beside the inventory, and what is the host's own. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { parse as parseToml } from 'smol-toml';
@@ -14,16 +15,39 @@ export interface InstallationFiles {
   environment: string;
 }
 
-/** Makes postern.env beside the inventory, or the secrets that it lacks. Throws DeployFailure. */
-export function readInstallationFiles(directory: string): InstallationFiles {
+/**
+ * Makes postern.env beside the inventory, or the secrets that it lacks. Throws DeployFailure.
+ * @param options.isTrial leaves the directory alone; the secrets are then not to be used
+ */
+export function readInstallationFiles(
+  directory: string,
+  { isTrial = false }: { isTrial?: boolean } = {},
+): InstallationFiles {
   const environmentFile = join(directory, 'postern.env');
   if (existsSync(environmentFile)) requirePrivate(environmentFile);
-  completeEnvironmentFile(environmentFile, {});
-  const settingsFile = join(directory, 'postern.toml');
-  return {
-    environment: readFileSync(environmentFile, 'utf8'),
-    ...(existsSync(settingsFile) ? { settings: readFileSync(settingsFile, 'utf8') } : {}),
-  };
+  const environment = isTrial ? completeCopy(environmentFile) : complete(environmentFile);
+  return { environment, ...readSettingsFile(directory) };
+}
+
+function complete(file: string): string {
+  completeEnvironmentFile(file, {});
+  return readFileSync(file, 'utf8');
+}
+
+function completeCopy(file: string): string {
+  const scratch = mkdtempSync(join(tmpdir(), 'postern-trial-'));
+  try {
+    const copy = join(scratch, 'postern.env');
+    if (existsSync(file)) copyFileSync(file, copy);
+    return complete(copy);
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+function readSettingsFile(directory: string): Pick<InstallationFiles, 'settings'> {
+  const file = join(directory, 'postern.toml');
+  return existsSync(file) ? { settings: readFileSync(file, 'utf8') } : {};
 }
 
 /** Those of one host: lines of postern.<host>.env beside the inventory win. Throws DeployFailure. */

@@ -20,7 +20,7 @@ export interface SetupOptions extends DeployOptions {
 /** Each step on each host, a line each. Throws DeployFailure. */
 export async function setUp(options: SetupOptions): Promise<void> {
   const { inventory, write } = options;
-  const plans = planSetup(options);
+  const plans = planSetup(options, { isTrial: false });
   const connections = openConnections(inventory);
   try {
     await inParallel(plans, inventory.hostsAtOnce, async ({ host, steps }) => {
@@ -39,9 +39,9 @@ export async function setUp(options: SetupOptions): Promise<void> {
   }
 }
 
-/** What setUp would run, without what is secret. */
+/** What setUp would run, without what is secret. Changes nothing, here or there. */
 export function printSetup(options: SetupOptions): string {
-  return planSetup(options)
+  return planSetup(options, { isTrial: true })
     .flatMap(({ host, steps }) =>
       steps.map(({ name, script: text, secret }) =>
         [`# ${host}: ${name}${secret === undefined ? '' : ' (its stdin is not shown)'}`, text, ''].join('\n'),
@@ -50,11 +50,14 @@ export function printSetup(options: SetupOptions): string {
     .join('\n');
 }
 
-function planSetup(options: SetupOptions): { host: string; steps: SetupStep[] }[] {
+function planSetup(
+  options: SetupOptions,
+  trial: { isTrial: boolean },
+): { host: string; steps: SetupStep[] }[] {
   const { inventory, inventoryFile } = options;
   const layout = layOut(inventory.root);
   const directory = dirname(inventoryFile);
-  const files = readInstallationFiles(directory);
+  const files = readInstallationFiles(directory, trial);
   const rules = firewall(readSetupSettings(files), inventory.trustedNetworks);
   return inventory.hosts.map((host) => ({
     host: host.name,

@@ -23,9 +23,10 @@ net.ipv4.ip_local_port_range = 20000 65535
 
 export const limits: SystemFile = {
   path: '/etc/security/limits.d/60-postern.conf',
-  content: `# Written by postern deploy setup. Sockets: of thousands of sessions and deliveries. Node takes the hard limit.
-* hard nofile 65536
-root hard nofile 65536
+  content: `# Written by postern deploy setup. Sockets: of thousands of sessions and deliveries.
+# The wildcard is not for root (limits.conf(5)), as whom pm2 runs.
+* soft nofile 65536
+root soft nofile 65536
 `,
 };
 

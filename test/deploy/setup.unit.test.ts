@@ -1,13 +1,13 @@
 /** The scripts of setup, those of the system aside, on a directory of this machine. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { type Layout, layOut } from '../../deploy/commands/layout.ts';
 import { checkInventory, type Inventory } from '../../deploy/inventory.ts';
-import { environmentOf, readHostFiles } from '../../deploy/setup/environment.ts';
+import { environmentOf, readHostFiles, readInstallationFiles } from '../../deploy/setup/environment.ts';
 import { firewall } from '../../deploy/setup/firewall.ts';
 import { listSetupSteps } from '../../deploy/setup/steps.ts';
 import { createTestSettings } from '../support/settings.ts';
@@ -109,6 +109,20 @@ describe('environmentOf', () => {
     assert.match(environmentOf(host, { environment }), /^POSTERN_ENV=production$/m);
     const settings = 'environment = "test"\n';
     assert.doesNotMatch(environmentOf(host, { environment, settings }), /POSTERN_ENV/);
+  });
+});
+
+describe('readInstallationFiles', () => {
+  it('makes the secrets, and in a trial leaves no file', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'postern-setup-'));
+
+    assert.match(readInstallationFiles(directory, { isTrial: true }).environment, /^POSTERN_SECRET_KEY=/m);
+    assert.deepEqual(readdirSync(directory), []);
+
+    const { environment } = readInstallationFiles(directory);
+    assert.equal(readFileSync(join(directory, 'postern.env'), 'utf8'), environment);
+    assert.equal(readInstallationFiles(directory).environment, environment, 'made once');
+    rmSync(directory, { recursive: true });
   });
 });
 
