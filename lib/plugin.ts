@@ -2,6 +2,7 @@
  * What every ZoneMTA plugin of ours is made with. A hook answers exactly once, within its deadline; a throw becomes a
  * deferral. A plugin that cannot register ends the process (the gate in mta/queue/plugin-gate.ts sees it missing).
  */
+import { register } from 'prom-client';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -77,9 +78,9 @@ export function pluginContext(): PluginContext {
   return context;
 }
 
-/** How plugins ask the api: one client, and so one cache and one pair of Redis connections, a process. */
+/** How plugins ask the api, counted in the registry that ZoneMTA's own figures are in: one client, and so one cache and one pair of Redis connections, a process. */
 export function pluginRpc(): RpcClient {
   const { settings, log } = pluginContext();
-  rpc ??= createServiceClient(settings, { log });
+  rpc ??= createServiceClient(settings, { log, registry: register });
   return rpc;
 }

@@ -42,6 +42,8 @@ interface Depth {
   held: number;
   paused: number;
   events: number;
+  /** Age of the oldest event that is to be shipped */
+  outboxSeconds: number;
 }
 
 function registerGauges(pool: pg.Pool): void {
@@ -49,7 +51,7 @@ function registerGauges(pool: pg.Pool): void {
   const counts = cached(() => readCounts(pool), COUNT_EVERY_MS);
   const oldestDue = cached(() => readOldestDue(pool, { siteOf }), COUNT_EVERY_MS);
   gauge('postern_queue_deliveries', 'Deliveries in the queue, by state', 'state', async () => {
-    const { events: _, ...states } = await depth();
+    const { events: _, outboxSeconds: __, ...states } = await depth();
     return Object.entries(states);
   });
   gauge('postern_queue_paused', 'Deliveries that wait for a pause to end', undefined, async () => [
@@ -58,6 +60,12 @@ function registerGauges(pool: pg.Pool): void {
   gauge('postern_outbox_events', 'Delivery events that the api has not acknowledged', undefined, async () => [
     ['', (await depth()).events],
   ]);
+  gauge(
+    'postern_outbox_oldest_seconds',
+    'Age of the oldest event that the api has not acknowledged',
+    undefined,
+    async () => [['', (await depth()).outboxSeconds]],
+  );
   gauge(
     'postern_queue_total',
     'Deliveries since the queue was made, by what became of them',
@@ -117,7 +125,9 @@ async function readDepth(pool: pg.Pool): Promise<Depth> {
             count(*) filter (where state = 'claimed')::int        as claimed,
             count(*) filter (where state = 'held')::int           as held,
             count(*) filter (where state = 'paused')::int         as paused,
-            (select count(*) from delivery_events)::int           as events
+            (select count(*) from delivery_events)::int           as events,
+            (select coalesce(extract(epoch from now() - min(created_at)), 0)::float
+               from delivery_events where parked_reason is null)  as "outboxSeconds"
        from (select case when claim_id is not null then 'claimed'
                          when held_at is not null then 'held'
                          when paused_by is not null then 'paused'
@@ -126,7 +136,7 @@ async function readDepth(pool: pg.Pool): Promise<Depth> {
                     end as state
                from deliveries) d`,
   );
-  return rows[0] ?? { due: 0, deferred: 0, claimed: 0, held: 0, paused: 0, events: 0 };
+  return rows[0] ?? { due: 0, deferred: 0, claimed: 0, held: 0, paused: 0, events: 0, outboxSeconds: 0 };
 }
 
 function cached<T>(read: () => Promise<T>, forMs: number): () => Promise<T> {

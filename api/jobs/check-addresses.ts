@@ -14,7 +14,7 @@ export interface CheckContext {
 
 /** One after the other: blocklists count questions. What is wrong is in the log too. */
 export async function checkAddresses({ store, settings, log }: CheckContext): Promise<void> {
-  const options = optionsOf(settings);
+  const options = checkOptionsOf(settings);
   for (const { name: pool, addresses } of await listPools(store.pool)) {
     for (const { address, helo } of addresses) {
       const findings = await checkAddress({ address, helo }, options);
@@ -27,7 +27,7 @@ export async function checkAddresses({ store, settings, log }: CheckContext): Pr
 }
 
 /** Outside production nobody out there is asked: the sandbox is the DNS and the MX. */
-function optionsOf(settings: Settings): CheckOptions {
+export function checkOptionsOf(settings: Settings): CheckOptions {
   const { environment, mta, sandbox, pools } = settings;
   const isProduction = environment === 'production';
   return {

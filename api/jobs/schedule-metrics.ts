@@ -8,12 +8,13 @@ export function createScheduleMetrics(pool: Pool, registry: Registry): void {
     new Gauge({
       name,
       help,
-      labelNames: ['job'],
+      // Not `job`: that is what Prometheus calls the process it scrapes.
+      labelNames: ['task'],
       registers: [registry],
       async collect() {
         for (const run of await listRuns(pool)) {
           const value = read(run);
-          if (value !== undefined) this.set({ job: run.job }, value);
+          if (value !== undefined) this.set({ task: run.job }, value);
         }
       },
     });

@@ -1,11 +1,16 @@
 /** What Prometheus sees of the api, and `/health`. Keep both from the internet: a reverse proxy passes /api and / only. */
 import type { FastifyInstance } from 'fastify';
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { capLabel } from '../../lib/capped-label.ts';
 import { type Check, checkHealth } from '../../lib/monitor.ts';
 
+const MAX_ORGANIZATIONS = 50;
+const MAX_POOLS = 50;
+
 export interface ApiMetrics {
-  messagesAccepted: Counter<'source'>;
-  deliveryEvents: Counter<'type'>;
+  accepted(source: 'http' | 'smtp', organizationId: number, count: number): void;
+  /** @param pool that the mail left from; undefined: none that we know */
+  delivered(type: string, pool: string | undefined): void;
   mailReports: Counter<'kind' | 'outcome'>;
 }
 
@@ -34,19 +39,24 @@ export function addMonitoring(app: FastifyInstance, checks: Record<string, Check
 }
 
 function createCounters(registry: Registry): ApiMetrics {
+  const organizationLabel = capLabel(MAX_ORGANIZATIONS);
+  const poolLabel = capLabel(MAX_POOLS);
+  const accepted = new Counter({
+    name: 'postern_messages_accepted_total',
+    help: 'Messages taken over, by the way they came and organization',
+    labelNames: ['source', 'organization'],
+    registers: [registry],
+  });
+  const events = new Counter({
+    name: 'postern_delivery_events_total',
+    help: 'Events that the mta reported, each once, by type and the pool of the local address',
+    labelNames: ['type', 'pool'],
+    registers: [registry],
+  });
   return {
-    messagesAccepted: new Counter({
-      name: 'postern_messages_accepted_total',
-      help: 'Messages taken over, by the way they came',
-      labelNames: ['source'],
-      registers: [registry],
-    }),
-    deliveryEvents: new Counter({
-      name: 'postern_delivery_events_total',
-      help: 'Events that the mta reported, each once, by type',
-      labelNames: ['type'],
-      registers: [registry],
-    }),
+    accepted: (source, organizationId, count) =>
+      accepted.inc({ source, organization: organizationLabel(organizationId) }, count),
+    delivered: (type, pool) => events.inc({ type, pool: poolLabel(pool ?? 'none') }),
     mailReports: new Counter({
       name: 'postern_mail_reports_total',
       help: 'Bounces and complaints that came by mail, by what became of them',

@@ -42,7 +42,7 @@ export function batchRoutes({
           templates,
           traceparent: traceparentOf(request),
         });
-        metrics.messagesAccepted.inc({ source: 'http' }, accepted);
+        metrics.accepted('http', credential.organizationId, accepted);
         return outcome;
       });
     });

@@ -39,7 +39,7 @@ export function sendRoutes({
           traceparent: traceparentOf(request),
         });
         if (outcome.state === 'answered' && outcome.answer.status === 200) {
-          metrics.messagesAccepted.inc({ source: 'http' });
+          metrics.accepted('http', domainCredentialOf(request).organizationId, 1);
         }
         return outcome;
       }),

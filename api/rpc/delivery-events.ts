@@ -2,12 +2,16 @@ import type { FastifyInstance } from 'fastify';
 import { normalizeAddress } from '../../lib/mail/address.ts';
 import { createDeliveryEvents, type DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
 import type { Context } from '../app.ts';
-import { inTransaction } from '../database.ts';
+import { inTransaction, type Pool } from '../database.ts';
 import { type NewEvent, recordEvents } from '../models/event.ts';
+import { listPools } from '../models/sending-pool.ts';
 import { suppressBounced } from '../models/suppressed-recipient.ts';
 import { registerCall } from './register.ts';
 
+const POOLS_VALID_MS = 60_000;
+
 export function deliveryEventCalls(app: FastifyInstance, { store, metrics, settings }: Context): void {
+  const poolOf = createPoolIndex(store.pool);
   registerCall(app, createDeliveryEvents, async ({ body }, { log }) => {
     const { fresh, duplicates, unknownMessageIds } = await inTransaction(store, async (tx) => {
       const recorded = await recordEvents(tx, body.events.map(toEvent));
@@ -16,9 +20,25 @@ export function deliveryEventCalls(app: FastifyInstance, { store, metrics, setti
     });
     // Refusing them would stop the mta's outbox for ever; the log is where somebody can see it.
     if (unknownMessageIds.length > 0) log.error({ unknownMessageIds }, 'delivery_events.message_unknown');
-    for (const { type } of fresh) metrics.deliveryEvents.inc({ type });
+    const pools = await poolOf();
+    for (const { type, data } of fresh) metrics.delivered(type, pools.get(String(data.local_address)));
     return { accepted: fresh.length, duplicates };
   });
+}
+
+/** Pools by their addresses, for figures: asked for once a minute, and not to be had is no reason to refuse events. */
+function createPoolIndex(pool: Pool): () => Promise<ReadonlyMap<string, string>> {
+  let index = new Map<string, string>();
+  let validUntil = 0;
+  return async () => {
+    if (performance.now() < validUntil) return index;
+    validUntil = performance.now() + POOLS_VALID_MS;
+    const pools = await listPools(pool).catch(() => []);
+    index = new Map(
+      pools.flatMap(({ name, addresses }) => addresses.map(({ address }) => [address, name] as const)),
+    );
+    return index;
+  };
 }
 
 function toEvent(event: DeliveryEvent): NewEvent {

@@ -47,7 +47,7 @@ export function submissionCalls(
     await noteUse(body.tokenId);
     const taken = await takeOver(store, { ...read.message, traceparent }, once.key);
     if (!taken.ok) throw new RpcRefusal(taken.code, takeOverRefusals[taken.code]);
-    if (!taken.isReplayed) metrics.messagesAccepted.inc({ source: 'smtp' });
+    if (!taken.isReplayed && credential) metrics.accepted('smtp', credential.organizationId, 1);
     return taken.messageId;
   }
 }

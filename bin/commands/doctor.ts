@@ -1,31 +1,91 @@
 import type { Command } from 'commander';
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { checkOptionsOf } from '../../api/jobs/check-addresses.ts';
 import type { Settings } from '../../config/schema.ts';
 import { explainRed, listHealthEndpoints } from '../../deploy/local/health.ts';
 import { createControlApi } from '../control-api.ts';
-import { examine, type Facts, type Finding } from '../doctor.ts';
+import { examine, type Facts } from '../doctor/examine.ts';
+import type { Finding } from '../doctor/finding.ts';
+import { checkCertificates, checkClock, checkDisks, directoriesOf } from '../doctor/host.ts';
+import { checkAddresses, checkDkimRecords, checkPort25, checkServiceToken } from '../doctor/outside.ts';
 import { clean } from '../text.ts';
 import { runCommand } from './context.ts';
 
 const TIMEOUT_MS = 3_000;
+/** Statements of the doctor; a busy database answers late, and is not down. */
+const QUERY_TIMEOUT_MS = 15_000;
+const NTP_PORT = 123;
+const NTP_SERVER = 'pool.ntp.org';
 
 export function addDoctorCommand(program: Command): void {
   program
     .command('doctor')
     .description('Examines the installation, and says what to do. Exit code 1 when something is wrong.')
-    .action((_options, command: Command) =>
+    .option(
+      '--ntp <host[:port]>',
+      `a server of time to compare the clock with (in production: ${NTP_SERVER})`,
+    )
+    .action(({ ntp }: { ntp?: string }, command: Command) =>
       runCommand(command, async ({ settings, print }) => {
-        const findings = examine(await gatherFacts(settings()));
+        const findings = await diagnose(settings(), ntp);
         print(findings, findings.map(format).join('\n'));
         if (findings.some(({ isWell }) => !isWell)) process.exitCode = 1;
       }),
     );
 }
 
+/** From what everything stands on to what stands on it. */
+async function diagnose(settings: Settings, ntp: string | undefined): Promise<Finding[]> {
+  const [clock, certificates, facts, token, outside] = await Promise.all([
+    checkClock(timeServerOf(settings, ntp)),
+    checkCertificates(settings),
+    gatherFacts(settings),
+    checkServiceToken(settings),
+    lookOutside(settings),
+  ]);
+  return [checkDisks(directoriesOf(settings)), clock, ...certificates, ...examine(facts), token, ...outside];
+}
+
+/** Outside production nobody beyond this machine is asked. */
+function timeServerOf(
+  { environment }: Settings,
+  ntp: string | undefined,
+): { host: string; port: number } | undefined {
+  const named = ntp ?? (environment === 'production' ? NTP_SERVER : undefined);
+  if (!named) return undefined;
+  const [host = '', port] = named.split(':');
+  return { host, port: Number(port ?? NTP_PORT) };
+}
+
+/** What is asked of the app database first; that it does not answer is a finding of its own. */
+async function lookOutside(settings: Settings): Promise<Finding[]> {
+  const pool = new pg.Pool({
+    connectionString: settings.database.url,
+    max: 1,
+    connectionTimeoutMillis: TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    application_name: 'postern-doctor',
+  });
+  pool.on('error', () => {}); // shows in the next query
+  const options = checkOptionsOf(settings);
+  try {
+    return [
+      await checkDkimRecords(pool, options.nameservers),
+      ...(await checkAddresses(pool, options)),
+      await checkPort25(options.probe),
+    ];
+  } catch {
+    return [];
+  } finally {
+    await pool.end();
+  }
+}
+
 async function gatherFacts(settings: Settings): Promise<Facts> {
   const { database, queue, redis } = settings;
-  const [processes, servers, diagnosis] = await Promise.all([
+  const control = createControlApi(settings);
+  const [processes, servers, diagnosis, summary] = await Promise.all([
     Promise.all(
       listHealthEndpoints(settings).map(
         async (endpoint) => [endpoint.name, await explainRed(endpoint)] as const,
@@ -36,16 +96,19 @@ async function gatherFacts(settings: Settings): Promise<Facts> {
       ...(queue.backend === 'postgres' ? [explain('queue database', () => askPostgres(queue.url))] : []),
       explain('redis', () => askRedis(redis.url)),
     ]),
-    createControlApi(settings).readDiagnosis(),
+    control.readDiagnosis(),
+    control.readSummary(),
   ]);
   return {
     processes: new Map(processes),
     servers: new Map(servers),
     diagnosis: diagnosis.ok ? diagnosis.value : `${diagnosis.reason}.`,
+    zones: summary.ok ? summary.value.zone : undefined,
   };
 }
 
-async function explain(
+/** @returns the name, and why it does not answer; undefined: it does */
+export async function explain(
   name: string,
   ask: () => Promise<void>,
 ): Promise<readonly [string, string | undefined]> {
@@ -74,7 +137,7 @@ async function askPostgres(url: string): Promise<void> {
   }
 }
 
-async function askRedis(url: string): Promise<void> {
+export async function askRedis(url: string): Promise<void> {
   const redis = new Redis(url, {
     ...{ lazyConnect: true, retryStrategy: null },
     ...{ connectTimeout: TIMEOUT_MS, commandTimeout: TIMEOUT_MS },

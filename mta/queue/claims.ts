@@ -120,7 +120,9 @@ export class Claims {
       const { reaction, response = '' } = ending;
       this.scheduler.release(row, { reaction, response, now: Date.now() });
       if (ending.dueAt !== undefined) this.scheduler.noteLater(row, ending.dueAt);
-      this.#options.metrics.ended(ending.type, row, performance.now() - claim.since);
+      this.#options.metrics.ended(ending, row, performance.now() - claim.since, () =>
+        this.scheduler.destinations.siteOf(row.domain),
+      );
       ended.push(row);
       this.#endedAt.set(row.zone, performance.now());
     }

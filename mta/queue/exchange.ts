@@ -4,6 +4,7 @@
  * answers what needs no master by itself.
  */
 
+import { register } from 'prom-client';
 import { Group } from '../../lib/group.ts';
 import type { DeliveryEvent } from '../../lib/rpc/contracts/delivery-events.ts';
 import type { Callback, SendCommand } from '../zone-mta.ts';
@@ -16,6 +17,7 @@ import { type Ending, endDeliveries } from './endings.ts';
 import { createEvent } from './events.ts';
 import { type LoadedMessage, loadMessages } from './messages.ts';
 import { type ClaimedRow, rowKey } from './rows.ts';
+import { watchRpcCounts } from './rpc-counts.ts';
 import { type DemandMessage, type EndedMessage, wire } from './wire.ts';
 
 const MAX_ENDINGS = 100;
@@ -44,6 +46,7 @@ interface BatchReply {
 export class Exchange {
   readonly #context: QueueContext;
   readonly #sendCommand: SendCommand;
+  readonly #rpcCounts = watchRpcCounts(register);
   readonly #waiting: Give[] = [];
   readonly #endings: Group<EndingReport, boolean>;
   readonly #bodies = new Map<string, { bytes: Buffer; uses: number }>();
@@ -172,6 +175,7 @@ export class Exchange {
     const message: EndedMessage = {
       endings: reports.map(({ report }) => report),
       connections: connectionCounts(),
+      lookups: await this.#rpcCounts(),
     };
     this.#sendCommand({ cmd: 'SETCACHE', key: wire.ended, value: message }, () => {});
     for (const [index, { ending, report }] of reports.entries()) {

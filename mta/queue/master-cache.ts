@@ -34,9 +34,10 @@ export class MasterCache {
       [wire.fresh]: ({ rows }: FreshMessage) => claims.addFresh(rows),
       [wire.due]: ({ flows }: DueMessage) => claims.noteDue(flows),
       [wire.later]: ({ flows }: LaterMessage) => claims.noteQueued(flows),
-      [wire.ended]: ({ endings, connections }: EndedMessage) => {
+      [wire.ended]: ({ endings, connections, lookups }: EndedMessage) => {
         claims.end(endings);
         metrics.connections(connections);
+        metrics.lookups(lookups);
         onEvents();
       },
     };

@@ -1,14 +1,19 @@
 /** What the queue counts. Kept in the master's registry, served by monitor.ts. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { EndedDelivery } from './claims.ts';
+import { createDeliveryMetrics } from './delivery-metrics.ts';
 import type { ClaimedRow } from './rows.ts';
+import { addRpcCounts, type RpcCount } from './rpc-counts.ts';
 
 export interface QueueMetrics {
   /** A claim from the database: how many rows, how long it took. */
   claimed(rows: number, durationMs: number): void;
   /** A delivery has ended after so long in a sender's hands. */
-  ended(type: string, row: ClaimedRow, durationMs: number): void;
+  ended(ending: EndedDelivery, row: ClaimedRow, durationMs: number, siteOf: () => string | undefined): void;
   /** Of the senders' SMTP connections since the last report. */
   connections(report: { opened: number; reused: number }): void;
+  /** Of the senders' calls of the api since the last report. */
+  lookups(counts: readonly RpcCount[]): void;
 }
 
 export interface QueueGauges {
@@ -40,6 +45,7 @@ export function createQueueMetrics(registry: Registry, gauges: QueueGauges): Que
     buckets: SECONDS,
     registers,
   });
+  const countEnding = createDeliveryMetrics(registry);
   const connections = new Counter({
     name: 'postern_smtp_connections_total',
     help: 'Outgoing SMTP connections by use',
@@ -70,7 +76,11 @@ export function createQueueMetrics(registry: Registry, gauges: QueueGauges): Que
       claimSeconds.observe(durationMs / 1000);
       claimedRows.inc(rows);
     },
-    ended: (type, _row, durationMs) => deliverySeconds.observe({ type }, durationMs / 1000),
+    ended(ending, row, durationMs, siteOf) {
+      deliverySeconds.observe({ type: ending.type }, durationMs / 1000);
+      countEnding(ending, row, siteOf);
+    },
+    lookups: (counts) => addRpcCounts(registry, counts),
     connections({ opened, reused }) {
       connections.inc({ use: 'opened' }, opened);
       connections.inc({ use: 'reused' }, reused);

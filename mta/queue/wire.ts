@@ -5,6 +5,7 @@
 import type { EndedDelivery } from './ended-delivery.ts';
 import type { QueuedFlow } from './flow-rows.ts';
 import type { ClaimedRow, FlowKey } from './rows.ts';
+import type { RpcCount } from './rpc-counts.ts';
 
 export const wire = {
   /** sender: how many deliveries its next GET can take */
@@ -29,6 +30,7 @@ export interface DemandMessage {
 export interface EndedMessage {
   endings: EndedDelivery[];
   connections: { opened: number; reused: number };
+  lookups: RpcCount[];
 }
 
 export interface FreshMessage {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Diagnosis } from '../../bin/control-api.ts';
-import { examine, type Facts } from '../../bin/doctor.ts';
+import { examine, type Facts } from '../../bin/doctor/examine.ts';
 
 const WELL: Diagnosis = {
   counts: {
@@ -19,13 +19,14 @@ describe('doctor', () => {
     processes: new Map([['mta', undefined]]),
     servers: new Map([['redis', undefined]]),
     diagnosis: WELL,
+    zones: [],
     ...changes,
   });
   const wrong = (changes: Partial<Facts>) => examine(facts(changes)).filter(({ isWell }) => !isWell);
 
   it('finds nothing where all is well', () => {
     assert.deepEqual(wrong({}), []);
-    assert.equal(examine(facts()).length, 8);
+    assert.equal(examine(facts()).length, 9);
   });
 
   for (const [check, diagnosis] of [

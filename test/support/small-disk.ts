@@ -12,6 +12,7 @@ const INODES = 300;
 const TABLES = ['messages', 'message_chunks', 'deliveries', 'delivery_events', 'intakes'];
 
 export interface SmallDisk {
+  directory: string;
   fill(): void;
   /** Space is left, but no file can be made. */
   fillInodes(): void;
@@ -24,24 +25,33 @@ export type SmallDiskResult = { ok: true; disk: SmallDisk } | { ok: false; reaso
 
 /** Mounts it and moves the tables of the queue there. */
 export async function moveToSmallDisk({ pool }: TestDatabase): Promise<SmallDiskResult> {
+  const mounted = mountSmallDisk();
+  if (!mounted.ok) return mounted;
+  const { directory } = mounted.disk;
+  await pool.query(`create tablespace small location '${directory}'`);
+  for (const table of TABLES) await pool.query(`alter table ${table} set tablespace small`);
+  return mounted;
+}
+
+/** Mounts it, for the account that Postgres runs as. */
+export function mountSmallDisk(): SmallDiskResult {
   const account = ensureAccount();
   if (!account) return { ok: false, reason: 'only root can mount a tmpfs' };
   const directory = mkdtempSync(join(tmpdir(), 'postern-test-disk-'));
   const owner = `size=${SIZE},nr_inodes=${INODES},uid=${account.uid},gid=${account.gid},mode=700`;
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', owner, 'postern-test', directory], {
+  const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', owner, 'postern-test', directory], {
     encoding: 'utf8',
   });
-  if (mounted.status !== 0) {
+  if (mount.status !== 0) {
     rmSync(directory, { recursive: true });
-    return { ok: false, reason: `mount: ${mounted.error?.message ?? mounted.stderr.trim()}` };
+    return { ok: false, reason: `mount: ${mount.error?.message ?? mount.stderr.trim()}` };
   }
-  await pool.query(`create tablespace small location '${directory}'`);
-  for (const table of TABLES) await pool.query(`alter table ${table} set tablespace small`);
   const ballast = join(directory, 'ballast');
   mkdirSync(ballast);
   return {
     ok: true,
     disk: {
+      directory,
       fill: () => writeUntilFull(join(ballast, 'file')),
       fillInodes: () => makeFilesUntilFull(ballast),
       free() {

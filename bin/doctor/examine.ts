@@ -1,17 +1,10 @@
 /** What a doctor finds: one finding a check, each with what to do where it is not well. Pure: facts in, findings out. */
-import type { Diagnosis } from './control-api.ts';
-import { formatDuration } from './text.ts';
+import type { Diagnosis, Summary } from '../control-api.ts';
+import { formatDuration } from '../text.ts';
+import { type Finding, finding } from './finding.ts';
 
 const MAX_DUE_SECONDS = 300;
 const MAX_OUTBOX_SECONDS = 60;
-
-export interface Finding {
-  check: string;
-  isWell: boolean;
-  detail: string;
-  /** What to do; only where it is not well */
-  remedy?: string;
-}
 
 export interface Facts {
   /** By name, why it is not well; undefined: it is */
@@ -20,9 +13,11 @@ export interface Facts {
   servers: ReadonlyMap<string, string | undefined>;
   /** The reason where the mta could not be asked */
   diagnosis: Diagnosis | string;
+  /** Of the queue; undefined where the mta could not be asked */
+  zones: Summary['zone'] | undefined;
 }
 
-export function examine({ processes, servers, diagnosis }: Facts): Finding[] {
+export function examine({ processes, servers, diagnosis, zones }: Facts): Finding[] {
   return [
     ...[...servers].map(([name, fault]) =>
       finding(
@@ -38,7 +33,23 @@ export function examine({ processes, servers, diagnosis }: Facts): Finding[] {
     ...(typeof diagnosis === 'string'
       ? [finding('queue', diagnosis, '', 'See what the mta and its database lack, above.')]
       : examineQueue(diagnosis)),
+    ...(zones ? [examineZones(zones)] : []),
   ];
+}
+
+/** Sites come and go; a zone in which nothing leaves is ours. */
+function examineZones(zones: Summary['zone']): Finding {
+  const stuck = zones.filter(({ oldestDueSeconds }) => (oldestDueSeconds ?? 0) > MAX_DUE_SECONDS);
+  const names = stuck.map(
+    ({ name, due, oldestDueSeconds }) =>
+      `${name} (${due} due, the oldest for ${formatDuration(oldestDueSeconds ?? 0)})`,
+  );
+  return finding(
+    'zones',
+    stuck.length > 0 ? `Mail could leave and does not: ${names.join(', ')}.` : undefined,
+    'Mail leaves in each.',
+    'Look for queue.stalled in the log of the mta; queue summary and queue limits show what holds it back; bin/postern doctor again in a minute, since the watchdog replaces senders that hang; then restart the mta.',
+  );
 }
 
 function examineQueue({ counts, oldestDue, outbox, overduePauses, pauses, paused }: Diagnosis): Finding[] {
@@ -84,10 +95,4 @@ function examineQueue({ counts, oldestDue, outbox, overduePauses, pauses, paused
       'The master does not look after them: see upkeep.round_failed in its log; queue resume ends a pause.',
     ),
   ];
-}
-
-function finding(check: string, fault: string | undefined, well: string, remedy: string): Finding {
-  return fault === undefined
-    ? { check, isWell: true, detail: well }
-    : { check, isWell: false, detail: fault, remedy };
 }
