@@ -13,6 +13,7 @@ import { projectRoot } from '../deploy/local/installation.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import { addBackupCommands } from './commands/backup.ts';
 import { addBounceCommands } from './commands/bounce.ts';
+import { addCertificatesCommands } from './commands/certificates.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDeployCommands } from './commands/deploy.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
@@ -64,6 +65,7 @@ Examples:
   $ bin/postern suppression add ann@example.com --domain example.com
   $ bin/postern backup create
   $ bin/postern schedule
+  $ bin/postern certificates renew
   $ bin/postern config check
   $ bin/postern deploy
 
@@ -89,6 +91,7 @@ addIpsCommands(program);
 addPacingCommands(program);
 addSecretsCommands(program);
 addBackupCommands(program);
+addCertificatesCommands(program);
 addScheduleCommand(program);
 addQueueCommands(program);
 addDoctorCommand(program);

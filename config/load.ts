@@ -59,6 +59,7 @@ export function readSettings(environment: Environment): LoadResult {
     ...findWebhookProblems(checked),
     ...findStorageProblems(checked),
     ...findPublicUrlProblems(checked),
+    ...findChallengeProblems(checked),
   );
   return problems.length > 0 ? { ok: false, problems } : { ok: true, settings: deepFreeze(checked) };
 }
@@ -129,6 +130,12 @@ function findConflicts(settings: Settings): string[] {
 function findPublicUrlProblems({ environment, api }: Settings): string[] {
   const isPlain = environment === 'production' && api.publicUrl.startsWith('http:');
   return isPlain ? ['api.publicUrl: must begin with https:// in production'] : [];
+}
+
+function findChallengeProblems({ certificates: { names, challenge, dnsHook } }: Settings): string[] {
+  if (challenge === 'dns-01') return dnsHook === '' ? ['certificates.dnsHook: required with dns-01'] : [];
+  const wildcard = names.find((name) => name.startsWith('*.'));
+  return wildcard ? [`certificates.names: ${wildcard} needs challenge = "dns-01"`] : [];
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -9,6 +9,7 @@ import Type, { type Static } from 'typebox';
 import { port, positive, section } from './fields.ts';
 import { abuse, api, limits, reports, storage, suppressions, webhooks, worker } from './sections/api.ts';
 import { backup } from './sections/backup.ts';
+import { certificates } from './sections/certificates.ts';
 import { spam, virus } from './sections/checks.ts';
 import { mta, pacing, pools, queue, tlsPolicy, tlsReports } from './sections/delivery.ts';
 import { gateway } from './sections/gateway.ts';
@@ -99,6 +100,8 @@ export const settingsSchema = Type.Object(
     backup,
 
     schedule,
+
+    certificates,
 
     limits,
 

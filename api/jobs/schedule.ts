@@ -12,6 +12,7 @@ export const CLEAR_AWAY = 'clear-away';
 export const MAKE_PARTITIONS = 'make-partitions';
 export const BACK_UP = 'back-up';
 export const VERIFY_BACKUP = 'verify-backup';
+export const RENEW_CERTIFICATE = 'renew-certificate';
 
 export interface Periodic {
   /** UTC */
@@ -83,6 +84,12 @@ export const schedule = {
     cron: '7 4 * * 0',
     about: 'Restore the newest backup into databases made for it, compare, and drop them',
     longestSeconds: HALF_DAY,
+    mails: 'results',
+  },
+  [RENEW_CERTIFICATE]: {
+    cron: '23 3 * * *',
+    about: 'Renew the certificate by ACME where it ends soon',
+    longestSeconds: QUARTER_HOUR,
     mails: 'results',
   },
 } as const satisfies Record<string, Periodic>;

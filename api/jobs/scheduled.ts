@@ -7,6 +7,7 @@ import { backUp, verifyNewest } from './back-up.ts';
 import { checkAddresses } from './check-addresses.ts';
 import { guardAbuse } from './guard-abuse.ts';
 import { purgeAll } from './purge-messages.ts';
+import { renewDaily } from './renew-certificate.ts';
 import { runPeriodic } from './run-periodic.ts';
 import {
   BACK_UP,
@@ -16,6 +17,7 @@ import {
   MAKE_PARTITIONS,
   type PeriodicJob,
   PURGE_MESSAGES,
+  RENEW_CERTIFICATE,
   SEND_TLS_REPORTS,
   TIDY_STORAGE,
   VERIFY_BACKUP,
@@ -47,6 +49,7 @@ const works: Record<PeriodicJob, PeriodicWork> = {
   [SEND_TLS_REPORTS]: sendTlsReports,
   [BACK_UP]: backUp,
   [VERIFY_BACKUP]: verifyNewest,
+  [RENEW_CERTIFICATE]: renewDaily,
 };
 
 const polling = {

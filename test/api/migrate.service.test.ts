@@ -87,6 +87,7 @@ describe('api/migrate', () => {
         'make-partitions',
         'play-sandbox',
         'purge-messages',
+        'renew-certificate',
         'send-tls-reports',
         'tell-organization',
         'tell-owner',
