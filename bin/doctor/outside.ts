@@ -1,7 +1,7 @@
 /** What the doctor sees of the world's side: DNS of domains and addresses, port 25, and whether the api lets us in. */
 import type pg from 'pg';
 import { type CheckOptions, checkAddress } from '../../api/addresses/check.ts';
-import { examineDkimKey } from '../../api/dns/domain-records.ts';
+import { examineDkimKey, type PublishedKey } from '../../api/dns/domain-records.ts';
 import { createLookup, type Lookup } from '../../api/dns/lookup.ts';
 import { listPools } from '../../api/models/sending-pool.ts';
 import type { Settings } from '../../config/schema.ts';
@@ -20,8 +20,8 @@ const remedies: Record<string, string> = {
 
 /** The key of every domain that signs, as receivers find it. */
 export async function checkDkimRecords(pool: pg.Pool, nameservers: readonly string[]): Promise<Finding> {
-  const { rows } = await pool.query<{ domain: string; selector: string; record: string }>(
-    `select domains.name as domain, selector, record
+  const { rows } = await pool.query<PublishedKey & { domain: string }>(
+    `select domains.name as domain, selector, record, algorithm, 'active' as state
        from dkim_keys
        join domains on domains.id = domain_id
       where activated_at is not null and retired_at is null and dkim_verified_at is not null
@@ -44,7 +44,7 @@ export async function checkDkimRecords(pool: pg.Pool, nameservers: readonly stri
 }
 
 async function examineKey(
-  { domain, ...key }: { domain: string; selector: string; record: string },
+  { domain, ...key }: PublishedKey & { domain: string },
   lookup: Lookup,
 ): Promise<{ name: string; problem: string; remedy: string }[]> {
   const { name, finding: found } = await examineDkimKey(domain, key, lookup);
