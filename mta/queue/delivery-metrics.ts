@@ -4,7 +4,7 @@
  */
 import { Counter, type Registry } from 'prom-client';
 import { capLabel } from '../../lib/capped-label.ts';
-import type { EndedDelivery } from './claims.ts';
+import type { EndedDelivery } from './ended-delivery.ts';
 import type { ClaimedRow } from './rows.ts';
 
 const MAX_SITES = 50;

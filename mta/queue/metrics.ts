@@ -1,7 +1,7 @@
 /** What the queue counts. Kept in the master's registry, served by monitor.ts. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { EndedDelivery } from './claims.ts';
 import { createDeliveryMetrics } from './delivery-metrics.ts';
+import type { EndedDelivery } from './ended-delivery.ts';
 import type { ClaimedRow } from './rows.ts';
 import { addRpcCounts, type RpcCount } from './rpc-counts.ts';
 
