@@ -1,7 +1,7 @@
 /**
  * The abuse guard, each minute: throttles organizations of whose mail too much bounces, is spam or is complained about,
- * suspends those that go on, and lets go of those that got better. Each change commits with its audit entry and the job
- * that tells the owner, so a crash leaves all or nothing, and the next minute does the rest.
+ * suspends those that go on, and lets go of those that got better. Each change commits with its audit entry, its webhooks and
+ * the job that tells the owner, so a crash leaves all or nothing, and the next minute does the rest.
  */
 import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
@@ -16,6 +16,7 @@ import {
   throttleOrganization,
 } from '../models/organization.ts';
 import { foldOutcomes, listRecords } from '../models/sending-outcome.ts';
+import { insertOrganizationWebhooks } from '../models/webhook-outbox.ts';
 import { TELL_ORGANIZATION } from './queues.ts';
 import type { OrganizationNotice } from './tell-organization.ts';
 
@@ -73,6 +74,12 @@ async function note<Did extends OrganizationNotice['what']>(
     subject: name,
     subjectId: id,
     details,
+  });
+  await insertOrganizationWebhooks(tx, {
+    event: `organization.${what}`,
+    organizationId: id,
+    kind: what === 'suspended' ? 'abuse' : null,
+    reason: reason || null,
   });
   const at = new Date().toISOString();
   const notice: OrganizationNotice = { organizationId: id, name, contact, what, reason, at };

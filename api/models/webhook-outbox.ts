@@ -81,6 +81,34 @@ export async function insertInboundWebhooks(tx: Queryable, inboundIds: readonly 
   );
 }
 
+export interface OrganizationChange {
+  event: Extract<WebhookEvent, `organization.${string}`>;
+  organizationId: number;
+  /** Of a suspension */
+  kind: string | null;
+  /** By the abuse guard; what an operator noted is between operators. */
+  reason: string | null;
+}
+
+/** Tells the endpoints of all its domains whether an organization may send. Inside the transaction that decides it. */
+export async function insertOrganizationWebhooks(
+  tx: Queryable,
+  { event, organizationId, kind, reason }: OrganizationChange,
+): Promise<void> {
+  await tx.query(
+    `insert into webhook_deliveries (webhook_id, event, data, occurred_at)
+          select webhook.id, $2,
+                 jsonb_build_object('organization_id', $1::bigint, 'domain_id', domain.id, 'kind', $3::text,
+                                    'reason', $4::text, 'created_at', now()),
+                 now()
+            from domains domain
+            join webhooks webhook on webhook.domain_id = domain.id
+           where domain.organization_id = $1 and domain.deleted_at is null
+             and $2 = any(webhook.events) and ${isListening}`,
+    [organizationId, event, kind, reason],
+  );
+}
+
 function describeEvent(
   type: string,
   { recipient, data }: Pick<NewEvent, 'recipient' | 'data'>,

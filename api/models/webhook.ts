@@ -19,6 +19,10 @@ export const webhookEvents = [
   'email.suppressed',
   'email.expired',
   'inbound.received',
+  'organization.throttled',
+  'organization.unthrottled',
+  'organization.suspended',
+  'organization.resumed',
 ] as const;
 export type WebhookEvent = (typeof webhookEvents)[number];
 

@@ -13,6 +13,7 @@ import {
   suspendOrganization,
   updateOrganization,
 } from '../models/organization.ts';
+import { insertOrganizationWebhooks, type OrganizationChange } from '../models/webhook-outbox.ts';
 import { change } from '../plugins/audit.ts';
 import { authenticateOperator } from '../plugins/authentication.ts';
 import { NOT_FOUND } from '../plugins/errors.ts';
@@ -33,12 +34,16 @@ export function organizationRoutes({ store }: Context): FastifyPluginAsyncTypebo
   const switchSending = (
     request: FastifyRequest<{ Params: { id: string } }>,
     work: (tx: Transaction, id: number) => Promise<Organization | undefined>,
-    action: Action,
+    action: 'suspended' | 'resumed',
   ): Promise<Organization | undefined> =>
     change(
       store,
       request,
-      (tx) => work(tx, readId(request.params.id)),
+      async (tx) => {
+        const switched = await work(tx, readId(request.params.id));
+        if (switched) await tellEndpoints(tx, switched, `organization.${action}`);
+        return switched;
+      },
       (switched) => switched && describe(action, switched),
     );
 
@@ -109,6 +114,14 @@ export function organizationRoutes({ store }: Context): FastifyPluginAsyncTypebo
       };
     });
   };
+}
+
+function tellEndpoints(
+  tx: Transaction,
+  { id, suspensionKind }: Organization,
+  event: OrganizationChange['event'],
+): Promise<void> {
+  return insertOrganizationWebhooks(tx, { event, organizationId: id, kind: suspensionKind, reason: null });
 }
 
 type Action = 'created' | 'changed' | 'suspended' | 'resumed';

@@ -9,23 +9,17 @@ import { type NewEvent, recordEvents } from '../../../api/models/event.ts';
 import { findConsignment } from '../../../api/models/hand-over.ts';
 import { acceptMessage } from '../../../api/models/message.ts';
 import { listRecords } from '../../../api/models/sending-outcome.ts';
-import {
-  log,
-  newMessage,
-  sendRequest,
-  startTestApi,
-  submissionRequest,
-  type Tenant,
-  type TestApi,
-} from '../support.ts';
+import { startWebhookEndpoint } from '../../support/webhook-endpoint.ts';
+import { log, newMessage, sendRequest, submissionRequest, type Tenant, type TestApi } from '../support.ts';
+import { startWebhookApi, type WebhookApi } from '../webhooks/support.ts';
 
 const HOUR = 3600;
 
 describe('abuse guard', () => {
-  let api: TestApi;
+  let api: WebhookApi;
   let operatorToken = '';
   before(async () => {
-    api = await startTestApi('abuse');
+    api = await startWebhookApi('abuse');
     ({ token: operatorToken } = await createOperatorToken(api.store.pool, { name: 'ada' }));
   });
   after(() => api.close());
@@ -128,6 +122,11 @@ describe('abuse guard', () => {
 
   it('throttles, then suspends, tells why, and an operator lifts it', async () => {
     const tenant = await newTenant();
+    const endpoint = await startWebhookEndpoint();
+    const events = (['throttled', 'suspended', 'resumed'] as const).map(
+      (what) => `organization.${what}` as const,
+    );
+    await api.createWebhook(tenant, { url: endpoint.url, events });
     const path = `/${tenant.organizationId}`;
     await operate('PATCH', path, { organization: { contact: 'owner@example.com' } });
     await end(await accept(tenant, 1000), { count: 1000, bad: 300 });
@@ -166,11 +165,26 @@ describe('abuse guard', () => {
     await guard();
     assert.equal((await operate('GET', path)).throttled_to, null, 'what was before is forgiven');
     assert.deepEqual(await auditOf(tenant), [
+      ['organization', 'webhook.created', null],
       ['operator', 'organization.changed', null],
       ['guard', 'organization.throttled', reason],
       ['guard', 'organization.suspended', reason],
       ['operator', 'organization.resumed', null],
     ]);
+    const dispatcher = api.startDispatcher();
+    const told = (await endpoint.waitFor(3)).map(({ raw }) => JSON.parse(raw.toString()));
+    await dispatcher.close();
+    await endpoint.close();
+    assert.deepEqual(
+      told
+        .toSorted((a, b) => a.payload.created_at.localeCompare(b.payload.created_at))
+        .map(({ event, payload }) => [event, payload.organization_id, payload.kind, payload.reason]),
+      [
+        ['organization.throttled', tenant.organizationId, null, reason],
+        ['organization.suspended', tenant.organizationId, 'abuse', reason],
+        ['organization.resumed', tenant.organizationId, null, null],
+      ],
+    );
   });
 
   it('leaves alone whom somebody has suspended, and lets go of who got better', async () => {
