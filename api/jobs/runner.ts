@@ -5,6 +5,7 @@ import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
 import { createInvalidator } from '../../lib/rpc/invalidation.ts';
 import { openTracer, type Tracer, trace } from '../../lib/tracing/tracer.ts';
+import { createBlockMetrics } from '../addresses/block-metrics.ts';
 import { createPool, inTransaction, type Store } from '../database.ts';
 import { createIntake, type Intake } from '../mail/intake.ts';
 import { createMtaControl, type MtaControl } from '../mail/mta-control.ts';
@@ -71,6 +72,7 @@ export async function startWorker(settings: Settings, log: Logger): Promise<Work
   const reports = startReports({ store, settings, log });
   const metrics = createWebhookMetrics(store.pool, registry);
   createScheduleMetrics(store.pool, registry);
+  const closeBlocks = createBlockMetrics(settings, registry, log);
   const dispatcher = startDispatcher({ store, settings, log, metrics });
   return {
     store,
@@ -82,6 +84,7 @@ export async function startWorker(settings: Settings, log: Logger): Promise<Work
         reports.stop(),
       ]);
       intake.close();
+      closeBlocks();
       await tracer.close();
       await store.invalidator.close();
       await store.pool.end();
