@@ -13,7 +13,7 @@ const OTHER = '127.0.0.22';
 const BLOCKED = `550 5.7.1 Service unavailable; Client host [${ONE}] blocked using zen.spamhaus.org`;
 
 describe('mta and its source addresses', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let world: MtaWorld;
   /** Sites of this run alone: blocks are kept in a Redis that others use too. */
   let run = '';
