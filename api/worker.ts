@@ -14,11 +14,13 @@ import { loadSettings } from '../config/load.ts';
 import { createLogger } from '../lib/log.ts';
 import { startMonitor } from '../lib/monitor.ts';
 import { handleShutdown } from '../lib/shutdown.ts';
+import { trustAuthorities } from '../lib/tls/authorities.ts';
 import { startWorker } from './jobs/runner.ts';
 
 const settings = loadSettings();
 const log = createLogger('worker', settings.log);
 const shutdown = handleShutdown(log);
+trustAuthorities(settings);
 
 const worker = await startWorker(settings, log);
 shutdown.add('worker', () => worker.close());

@@ -115,6 +115,7 @@ function findConflicts(settings: Settings): string[] {
     ['sandbox.dnsPort', sandbox.dnsPort], // over TCP as well
     ['sandbox.smtpPort', sandbox.smtpPort],
     ['sandbox.httpPort', sandbox.httpPort],
+    ['sandbox.httpsPort', sandbox.httpsPort],
   ];
   const problems: string[] = [];
   const owners = new Map<number, string>();

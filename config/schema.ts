@@ -139,6 +139,7 @@ export const settingsSchema = Type.Object(
       dnsPort: port(1053, 'DNS over UDP and TCP'),
       smtpPort: port(1030, 'Catch-all MX'),
       httpPort: port(3005, 'What arrived'),
+      httpsPort: port(3006, 'Policies of MTA-STS, and where reports of TLS go'),
     }),
   },
   { additionalProperties: false },

@@ -33,10 +33,14 @@ export async function loadCertificate(settings: CertificateSettings): Promise<Ce
   if (certificateFile && privateKeyFile) {
     return { cert: readFileSync(certificateFile, 'utf8'), key: readFileSync(privateKeyFile, 'utf8') };
   }
-  const file = join(directory, 'tls', 'self-signed.pem');
-  if (!existsSync(file)) await makeCertificate(file, hostname);
+  return keepCertificate(join(directory, 'tls', 'self-signed.pem'), () => makeCertificate(hostname));
+}
+
+/** Reads it from the file, where it is put first if there is none. Both parts are the whole file: OpenSSL finds its own. */
+export async function keepCertificate(file: string, make: () => Promise<Certificate>): Promise<Certificate> {
+  if (!existsSync(file)) write(file, await make());
   const pem = readFileSync(file, 'utf8');
-  return { cert: pem, key: pem }; // OpenSSL takes from a PEM file what it looks for
+  return { cert: pem, key: pem };
 }
 
 /** Milliseconds since 1970. Throws where the chain cannot be read, or does not go with its key. */
@@ -46,7 +50,7 @@ export function readExpiry(certificate: Certificate): number {
   return validToDate.getTime();
 }
 
-async function makeCertificate(file: string, hostname: string): Promise<void> {
+async function makeCertificate(hostname: string): Promise<Certificate> {
   const notAfterDate = new Date();
   notAfterDate.setFullYear(notAfterDate.getFullYear() + VALIDITY_YEARS);
   const { private: key, cert } = await generate([{ name: 'commonName', value: hostname }], {
@@ -65,6 +69,10 @@ async function makeCertificate(file: string, hostname: string): Promise<void> {
       },
     ],
   });
+  return { cert, key };
+}
+
+function write(file: string, { key, cert }: Certificate): void {
   mkdirSync(join(file, '..'), { recursive: true, mode: 0o700 });
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
   writeFileSync(draft, `${key.trim()}\n${cert.trim()}\n`, { mode: 0o600, flush: true });

@@ -18,13 +18,12 @@
  */
 
 import type { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import type { Settings } from '../config/schema.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Connection, Delivery, Plugin } from '../lib/mta-types.ts';
 import { guard, HookRefusal, pluginContext } from '../lib/plugin.ts';
+import { trustAuthorities } from '../lib/tls/authorities.ts';
 import { matchesTlsa, type TlsaFinding } from '../lib/tls/dane.ts';
 import { openTlsQuestions, type TlsQuestions } from '../lib/tls/questions.ts';
 import { createResultCounter } from '../lib/tls/result-counter.ts';
@@ -64,15 +63,10 @@ const UNSEEN_MS = 60_000;
 
 export async function init(plugin: Plugin): Promise<void> {
   const { settings, log } = pluginContext();
-  trustOwnCertificates(settings.tlsPolicy.caFile);
+  trustAuthorities(settings);
   const policy = createTlsHooks(openTlsQuestions(settings, log), settings.tlsPolicy, log);
   plugin.addHook('sender:fetch', guard('sender:fetch', log, policy.choose));
   plugin.addHook('sender:headers', guard('sender:headers', log, policy.check));
-}
-
-/** Beside those that Node brings */
-function trustOwnCertificates(file: string): void {
-  if (file) setDefaultCACertificates([...getCACertificates('default'), readFileSync(file, 'utf8')]);
 }
 
 /** `choose`: the terms, before the connection. `check`: whether the connection meets them, before the message. */

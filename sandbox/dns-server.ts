@@ -12,6 +12,8 @@ const TTL_SECONDS = 1;
 const MAX_STRING_BYTES = 255;
 const MAX_TCP_CONNECTIONS = 500;
 const OPCODE_QUERY = 0;
+/** RFC 6698 7.1; the library has no name for it. */
+const TYPE_TLSA = 52;
 
 export interface DnsServer {
   port: number;
@@ -80,11 +82,14 @@ async function respond(zone: Zone, request: Packet): Promise<Packet | undefined>
   if (!question || request.questions.length > 1 || request.errors.length > 0) return refuse(RCODE.FORMERR);
   if (question.class !== CLASS.IN && question.class !== CLASS.ANY) return refuse(RCODE.REFUSED);
 
-  const answer = await zone.answer(question.name, Packet.typeName(question.type));
+  const type = question.type === TYPE_TLSA ? 'TLSA' : Packet.typeName(question.type);
+  const answer = await zone.answer(question.name, type);
   if (answer.status === 'silent') return undefined;
   const response = refuse(rcodeOf(answer));
   response.header.aa = 1;
   response.header.ra = 1;
+  // AD (RFC 4035 3.2.3); the library's types do not know it.
+  Object.assign(response.header, { ad: 'isSecure' in answer && answer.isSecure ? 1 : 0 });
   if (answer.status === 'found') {
     response.answers = answer.records.map((record) => toResource(question.name, record));
   }
@@ -103,7 +108,7 @@ function toResource(name: string, record: ZoneRecord): Resource {
   const data = record.type === 'TXT' ? { data: splitText(record.text) } : content;
   return new Packet.Resource({
     name,
-    type: Packet.TYPE[type],
+    type: type === 'TLSA' ? TYPE_TLSA : Packet.TYPE[type],
     class: Packet.CLASS.IN,
     ttl: TTL_SECONDS,
     ...data,

@@ -7,6 +7,7 @@ import { type Check, checkHealth } from '../lib/monitor.ts';
 import type { RecipientAttempts } from './behaviours.ts';
 import type { Mailbox } from './mailbox.ts';
 import { CONTENT_SECURITY_POLICY, mailboxPage, messagePage, STYLE } from './pages.ts';
+import type { PolicyHost } from './policy-host.ts';
 
 const PAGE_MESSAGES = 200;
 
@@ -50,11 +51,12 @@ const notFound = { error: 'No such message' };
 export interface HttpOptions {
   mailbox: Mailbox;
   attempts: RecipientAttempts;
+  listTlsReports: PolicyHost['listReports'];
   checks: Record<string, Check>;
   log: Logger;
 }
 
-export function createHttp({ mailbox, attempts, checks, log }: HttpOptions) {
+export function createHttp({ mailbox, attempts, listTlsReports, checks, log }: HttpOptions) {
   const http = fastify({
     logger: false,
     forceCloseConnections: true,
@@ -96,6 +98,12 @@ export function createHttp({ mailbox, attempts, checks, log }: HttpOptions) {
     if (!message) return reply.status(404).send(notFound);
     return reply.type('message/rfc822').send(message.raw);
   });
+
+  http.get(
+    '/tls-reports',
+    { schema: { querystring: Type.Object({ domain: Type.String({ maxLength: 300 }) }) } },
+    async (request) => listTlsReports(request.query.domain),
+  );
 
   http.put(
     '/recipients/:address/refusals',

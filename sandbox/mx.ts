@@ -1,16 +1,17 @@
 /**
- * The catch-all MX: three SMTP servers on one port, which differ in address and in what becomes of STARTTLS.
+ * The catch-all MX: four SMTP servers on one port, which differ in address and in what becomes of STARTTLS. The
+ * certificate is that of the name the client asks for (certificates.ts).
  * A message is in the mailbox, verified, before its 250 is sent.
  */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { generate } from 'selfsigned';
 import type { SMTPServerDataStream, SMTPServerOptions, SMTPServerSession } from 'smtp-server';
 import type { Logger } from '../lib/log.ts';
 import type { Reply } from '../lib/mail/reply.ts';
 import { internalError } from './behaviours.ts';
-import { mxAddresses } from './domains.ts';
+import type { Certificates } from './certificates.ts';
+import { findDomainBehaviour, mxAddresses } from './domains.ts';
 import { portOf } from './port.ts';
 import { PromptSmtpServer } from './prompt-smtp-server.ts';
 import type { Peer, Reception } from './reception.ts';
@@ -21,6 +22,12 @@ const MAX_CONNECTIONS = 1_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 /** No cipher is left that a client without a pre-shared key could take: the server aborts the handshake. */
 const BROKEN_TLS: SMTPServerOptions = { maxVersion: 'TLSv1.2', ciphers: 'PSK-AES128-GCM-SHA256' };
+/** As servers had it before 2018; OpenSSL has to be told that they may. */
+const OLD_TLS: SMTPServerOptions = {
+  minVersion: 'TLSv1',
+  maxVersion: 'TLSv1.1',
+  ciphers: 'DEFAULT@SECLEVEL=0',
+};
 
 export interface MxOptions {
   /** Where the MX with working STARTTLS listens; the others have loopback addresses of their own (domains.ts). */
@@ -28,6 +35,7 @@ export interface MxOptions {
   /** 0: any free one */
   port: number;
   hostname: string;
+  certificates: Certificates;
   reception: Reception;
   log: Logger;
 }
@@ -38,22 +46,25 @@ export interface Mx {
 }
 
 export async function startMx(options: MxOptions): Promise<Mx> {
-  const certificate = await createCertificate(options.hostname);
-  const working = await listen(options, options.host, options.port, certificate);
+  const { certificates, hostname } = options;
+  const tls: SMTPServerOptions = {
+    ...(await certificates.issue(hostname)),
+    SNICallback(name, callback) {
+      const kind = findDomainBehaviour(name.toLowerCase())?.certificate;
+      certificates.contextFor(name, kind).then((context) => callback(null, context), callback);
+    },
+  };
+  const working = await listen(options, options.host, options.port, tls);
   const port = portOf(working.server);
   const others = await Promise.all([
-    listen(options, mxAddresses.brokenTls, port, { ...certificate, ...BROKEN_TLS }),
+    listen(options, mxAddresses.brokenTls, port, { ...tls, ...BROKEN_TLS }),
     listen(options, mxAddresses.noTls, port, { disabledCommands: ['AUTH', 'STARTTLS'] }),
+    listen(options, mxAddresses.oldTls, port, { ...tls, ...OLD_TLS }),
   ]);
   return {
     port,
     close: async () => void (await Promise.all([working, ...others].map(close))),
   };
-}
-
-async function createCertificate(hostname: string): Promise<{ key: string; cert: string }> {
-  const pair = await generate([{ name: 'commonName', value: hostname }], { algorithm: 'sha256' });
-  return { key: pair.private, cert: pair.cert };
 }
 
 async function listen(

@@ -28,6 +28,8 @@ function textOf(record: ZoneRecord): string {
     case 'CNAME':
     case 'PTR':
       return record.domain;
+    case 'TLSA':
+      return record.data.toString('hex');
   }
 }
 

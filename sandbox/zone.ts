@@ -1,22 +1,27 @@
 /** What the DNS of the sandbox answers: every name exists, every domain has a working MX, but for domains.ts. */
-import { findDomainBehaviour, type MailExchange } from './domains.ts';
+import { type DomainBehaviour, findDomainBehaviour, type MailExchange, POLICY_HOST } from './domains.ts';
 
 const DEFAULT_SPF = 'v=spf1 ip4:127.0.0.0/8 ip6:::1 -all';
 const DEFAULT_DMARC = 'v=DMARC1; p=none';
 /** A name has 253 characters at most; `mx.` in front of a longer one would not fit. */
 const MAX_DOMAIN_LENGTH = 240;
+const POLICY_ID = 'sandbox1';
+/** A SHA-256 that no key has */
+const OTHER_TLSA = Buffer.from([3, 1, 1, ...Buffer.alloc(32)]);
 
 export type ZoneRecord =
   | { type: 'A' | 'AAAA'; address: string }
   | { type: 'MX'; priority: number; exchange: string }
   | { type: 'TXT'; text: string }
   | { type: 'CNAME'; domain: string }
-  | { type: 'PTR'; domain: string };
+  | { type: 'PTR'; domain: string }
+  /** RFC 6698 2.1, as on the wire */
+  | { type: 'TLSA'; data: Buffer };
 
 export type ZoneAnswer =
-  /** The name exists; no records: none of this type. */
-  | { status: 'found'; records: ZoneRecord[] }
-  | { status: 'not_found' }
+  /** The name exists; no records: none of this type. `isSecure`: DNSSEC vouches for it. */
+  | { status: 'found'; records: ZoneRecord[]; isSecure?: true }
+  | { status: 'not_found'; isSecure?: true }
   | { status: 'failed' }
   /** No answer at all. */
   | { status: 'silent' };
@@ -33,6 +38,8 @@ export interface ZoneOptions {
   /** The A record of every host. */
   address: string;
   findDkimRecord: FindDkimRecord;
+  /** Where the policy hosts of domains listen, and the record that pins the key of their MX hosts; missing: there are none. */
+  tls?: { policyPort: number; tlsa: Buffer };
   /** What `mailer.<domain>` is an alias of: the return path's domain. Missing: there are no aliases. */
   returnPathDomain?: string;
 }
@@ -52,6 +59,18 @@ export function createZone(options: ZoneOptions): Zone {
 
 async function answer(options: ZoneOptions, name: string, type: string): Promise<ZoneAnswer> {
   const behaviour = findDomainBehaviour(name);
+  const answer = await answerAs(behaviour, options, name, type);
+  const isSigned =
+    behaviour?.tlsa !== undefined && (answer.status === 'found' || answer.status === 'not_found');
+  return isSigned ? { ...answer, isSecure: true } : answer;
+}
+
+async function answerAs(
+  behaviour: DomainBehaviour | undefined,
+  options: ZoneOptions,
+  name: string,
+  type: string,
+): Promise<ZoneAnswer> {
   if (behaviour?.outcome) return { status: behaviour.outcome };
   if (name.endsWith('.arpa')) return answerReverse(options, name, type);
   if (isBlocklistQuestion(name)) return { status: 'not_found' };
@@ -59,16 +78,36 @@ async function answer(options: ZoneOptions, name: string, type: string): Promise
   const dkim = /^(?<selector>[a-z0-9._-]+)\._domainkey\.(?<domain>[a-z0-9._-]+)$/.exec(name)?.groups;
   if (dkim?.selector && dkim.domain) return answerDkim(options, dkim.domain, dkim.selector, type);
   if (isDmarcName(name)) return found(type, { type: 'TXT', text: behaviour?.dmarc ?? DEFAULT_DMARC });
-  if (name.split('.').some((label) => label.startsWith('_'))) return { status: 'not_found' };
+  if (name.split('.').some((label) => label.startsWith('_')))
+    return behaviour ? answerTls(behaviour, options, name, type) : { status: 'not_found' };
 
   if (type === 'CNAME') return answerAlias(options, name);
   const exchanges = behaviour?.mailExchanges?.(name) ?? defaultExchanges(name);
   return found(
     type,
-    { type: 'A', address: behaviour?.address ?? options.address },
+    { type: 'A', address: (!name.startsWith(POLICY_HOST) && behaviour?.address) || options.address },
     { type: 'TXT', text: behaviour?.spf ?? DEFAULT_SPF },
     ...exchanges.map((exchange) => ({ type: 'MX' as const, ...exchange })),
   );
+}
+
+/** What a domain says of TLS by records below an underscore: MTA-STS, TLS reports, TLSA. */
+function answerTls(
+  { mtaSts, wantsTlsReports, tlsa }: DomainBehaviour,
+  { tls }: ZoneOptions,
+  name: string,
+  type: string,
+): ZoneAnswer {
+  const [, prefix, domain] = /^(_mta-sts|_smtp\._tls|_\d+\._tcp)\.([^_]+)$/.exec(name) ?? [];
+  if (!tls || !prefix || !domain) return { status: 'not_found' };
+  if (prefix === '_mta-sts' && mtaSts) return found(type, { type: 'TXT', text: `v=STSv1; id=${POLICY_ID};` });
+  if (prefix === '_smtp._tls' && wantsTlsReports) {
+    const url = `https://${POLICY_HOST}${domain}:${tls.policyPort}/tls-reports`;
+    return found(type, { type: 'TXT', text: `v=TLSRPTv1; rua=mailto:tls-reports@${domain},${url}` });
+  }
+  if (!prefix.endsWith('_tcp') || !tlsa) return { status: 'not_found' };
+  if (tlsa === 'failed') return { status: 'failed' };
+  return found(type, { type: 'TLSA', data: tlsa === 'match' ? tls.tlsa : OTHER_TLSA });
 }
 
 function found(type: string, ...records: ZoneRecord[]): ZoneAnswer {

@@ -7,15 +7,16 @@ export const tlsPolicy = section({
     default: true,
     description: 'Whether the policies of recipients (RFC 8461) are asked for and kept to',
   }),
-  policyPort: port(443, 'Where the hosts of policies are asked'),
+  policyPort: port(443, 'Where the hosts of policies are asked; outside production the sandbox'),
   validatingNameserver: Type.String({
     default: '',
     description:
-      'host or host:port of a resolver that validates DNSSEC, best on this machine; TLSA records (DANE, RFC 7672) are asked of it; empty: no DANE',
+      'host or host:port of a resolver that validates DNSSEC, best on this machine; TLSA records (DANE, RFC 7672) are asked of it; empty: no DANE, outside production the sandbox',
   }),
   caFile: Type.String({
     default: '',
-    description: 'PEM of authorities to trust beside those that Node brings: of MX and policy hosts',
+    description:
+      'PEM of authorities to trust beside those that Node brings: of MX hosts, policy hosts and endpoints',
   }),
   memory: Type.Enum(['off', 'flag', 'defer'], {
     default: 'flag',

@@ -36,7 +36,7 @@ export function listPorts(settings: Settings, environment: Environment): Port[] 
     ...tcp('mta', loopback, mta.apiPort, mta.queueServerPort, mta.controlPort),
     ...tcp('inbound', inbound.host, inbound.port),
     ...tcp('inbound', loopback, inbound.monitorPort),
-    ...tcp('sandbox', sandbox.host, sandbox.dnsPort, sandbox.smtpPort, sandbox.httpPort),
+    ...tcp('sandbox', sandbox.host, sandbox.dnsPort, sandbox.smtpPort, sandbox.httpPort, sandbox.httpsPort),
     { process: 'sandbox', host: sandbox.host, port: sandbox.dnsPort, transport: 'udp' },
   ];
 }

@@ -7,6 +7,10 @@ const SETTINGS = `# Settings of this installation; docs/settings.md lists them a
 # Endpoints on this machine, without TLS. Never in production.
 allowHttp = true
 allowLoopback = true
+
+[tlsReports]
+# Domains of the sandbox ask for reports (docs/sandbox.md).
+from = "tls-reports@demo.postern.test"
 `;
 
 const RSPAMD = `

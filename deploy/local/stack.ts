@@ -7,6 +7,7 @@
 import { mkdirSync } from 'node:fs';
 import { readSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
+import { loadSandboxAuthority } from '../../lib/sandbox-authority.ts';
 import { checkDatabases, createDatabases, migrateDatabases, waitForRedis } from './databases.ts';
 import { ensurePackage, isOnPath } from './debian-packages.ts';
 import { completeEnvironmentFile } from './environment-file.ts';
@@ -86,7 +87,7 @@ export async function stopStack(directory: string): Promise<string[]> {
   return findOwnProcesses(directory).map(describeProcess);
 }
 
-function prepareSettings(installation: Installation): Settings {
+async function prepareSettings(installation: Installation): Promise<Settings> {
   const { directory, environmentFile, logDirectory, redisDirectory, rspamdDirectory } = installation;
   for (const path of [directory, logDirectory, redisDirectory, rspamdDirectory])
     mkdirSync(path, { recursive: true });
@@ -101,6 +102,7 @@ function prepareSettings(installation: Installation): Settings {
       'bin/up is for development and tests: it makes secrets and sends mail to a sandbox',
     );
   }
+  await loadSandboxAuthority(directory); // before those start that trust it
   return result.settings;
 }
 

@@ -1,7 +1,7 @@
 /** What is asked of others about a recipient's domain before mail goes there: the DNS, policy hosts, and the memory. */
 import type { Resolver } from 'node:dns/promises';
 import { LRUCache } from 'lru-cache';
-import { nameserversOf } from '../../config/nameservers.ts';
+import { nameserversOf, validatingNameserverOf } from '../../config/nameservers.ts';
 import type { Settings } from '../../config/schema.ts';
 import { createDnsResolver } from '../dns-resolver.ts';
 import type { Logger } from '../log.ts';
@@ -29,12 +29,12 @@ export interface TlsQuestions {
 }
 
 export function openTlsQuestions(settings: Settings, log: Logger): TlsQuestions {
-  const { tlsPolicy, tlsReports, mta, environment, redis } = settings;
+  const { tlsPolicy, tlsReports, mta, sandbox, environment, redis } = settings;
   const isProduction = environment === 'production';
   const resolver = createDnsResolver(nameserversOf(settings));
   const memory = openTlsMemory(redis.url, (error) => log.debug({ err: error }, 'tls.memory_failed'));
   const fetchOptions = {
-    port: tlsPolicy.policyPort,
+    port: isProduction ? tlsPolicy.policyPort : sandbox.httpsPort,
     allowsPrivate: !isProduction,
     resolve: (host: string) => resolver.resolve4(host).catch(() => []),
   };
@@ -47,7 +47,7 @@ export function openTlsQuestions(settings: Settings, log: Logger): TlsQuestions 
     findSts,
     resolveMx: (domain) => resolver.resolveMx(domain).catch(() => []),
     memory,
-    findTlsa: createTlsaFinder(tlsPolicy.validatingNameserver, mta.remotePort),
+    findTlsa: createTlsaFinder(validatingNameserverOf(settings), mta.remotePort),
     ...(tlsReports.from && { wantsReports: createAsker(resolver) }),
   };
 }

@@ -69,7 +69,10 @@ describe('mta and STARTTLS that goes wrong', function () {
     const caFile = join(directory, 'authority.pem');
     writeFileSync(caFile, certificate.cert);
     world = await createMtaWorld('tls', {
-      sections: { queue: { retryDelaysSeconds: [600] }, tlsPolicy: { caFile, memory: 'defer' } },
+      sections: {
+        queue: { retryDelaysSeconds: [1], lifetimeSeconds: 3 },
+        tlsPolicy: { caFile, memory: 'defer' },
+      },
     });
     Object.assign(world.sink, { script, certificate });
     for (const [n, { domain, reply }] of cases.entries()) {
@@ -104,6 +107,15 @@ describe('mta and STARTTLS that goes wrong', function () {
     it(`TL-11: ${what}: what TLS is required of`, async () =>
       assert.match(await deliver(domain, { tls: 'required' }), expected[1]));
   }
+
+  it('TL-11: what is put off expires with its message, and never leaves', async () => {
+    const message = world.newMessage({ to: ['expires@refuses.test'], tls: 'required' });
+    await handOverUntilAccepted(world.settings, message);
+    await waitFor('its end', async () =>
+      world.api.eventsOf(message.messageId).find(({ type }) => type === 'expired'),
+    );
+    assert.equal(world.sink.copies('expires@refuses.test'), 0);
+  });
 
   it('TL-14: a domain that had TLS and has none is put off', async () => {
     assert.equal(await deliver(losing), 'delivered TLS');

@@ -52,7 +52,7 @@ describe('the process of the sandbox', () => {
   }
 
   it('starts without Redis, asks the api for DKIM records, and ends on SIGTERM', async () => {
-    const [dns, smtp, http, nobody] = await freePorts(4);
+    const [dns, smtp, http, https, nobody] = await freePorts(5);
     const asked: (string | undefined)[] = [];
     const api = createApi((request, response) => {
       asked.push(request.url, request.headers.authorization);
@@ -60,7 +60,7 @@ describe('the process of the sandbox', () => {
     }).listen(0, '127.0.0.1');
     await once(api, 'listening');
     const child = start(
-      `[sandbox]\ndnsPort = ${dns}\nsmtpPort = ${smtp}\nhttpPort = ${http}\n
+      `[sandbox]\ndnsPort = ${dns}\nsmtpPort = ${smtp}\nhttpPort = ${http}\nhttpsPort = ${https}\n
        [api]\nurl = "http://127.0.0.1:${portOf(api)}"\n`,
       {
         POSTERN_ENV: 'test',

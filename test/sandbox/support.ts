@@ -2,7 +2,9 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { dkimSign } from 'mailauth';
 import { createTransport, type SendMailOptions } from 'nodemailer';
+import type { Certificate } from '../../lib/certificate.ts';
 import { createLogger } from '../../lib/log.ts';
+import { makeAuthority } from '../../lib/sandbox-authority.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
 import type { FindDkimRecord } from '../../sandbox/zone.ts';
 
@@ -25,22 +27,26 @@ export const findDkimRecord: FindDkimRecord = async (domain, selector) => {
 export interface TestSandbox extends Sandbox {
   /** What slow recipients waited, instead of waiting. */
   waits: number[];
+  authority: Certificate;
   url(path: string): string;
 }
 
 export async function startTestSandbox(): Promise<TestSandbox> {
   const waits: number[] = [];
+  const authority = await makeAuthority();
   const sandbox = await startSandbox({
     host: HOST,
     dnsPort: 0,
     smtpPort: 0,
     httpPort: 0,
+    httpsPort: 0,
+    authority,
     hostname: 'postern.test',
     findDkimRecord,
     log: createLogger('test', { level: 'silent' }),
     sleep: async (milliseconds) => waits.push(milliseconds),
   });
-  return { ...sandbox, waits, url: (path) => `http://${HOST}:${sandbox.httpPort}${path}` };
+  return { ...sandbox, waits, authority, url: (path) => `http://${HOST}:${sandbox.httpPort}${path}` };
 }
 
 export interface Sent {

@@ -4,7 +4,12 @@ import { createZone, type ZoneAnswer } from '../../sandbox/zone.ts';
 import { findDkimRecord } from './support.ts';
 
 describe('the zone of the sandbox', () => {
-  const zone = createZone({ hostname: 'postern.test', address: '127.0.0.1', findDkimRecord });
+  const zone = createZone({
+    hostname: 'postern.test',
+    address: '127.0.0.1',
+    findDkimRecord,
+    tls: { policyPort: 3006, tlsa: Buffer.from('030101aa', 'hex') },
+  });
   const empty: ZoneAnswer = { status: 'found', records: [] };
 
   it('has an MX, an address and an SPF record for every name', async () => {
@@ -82,6 +87,37 @@ describe('the zone of the sandbox', () => {
         { type: 'MX', priority: 20, exchange: 'mx.fallback.test' },
       ],
     });
+  });
+
+  it('has records of TLS where a label says so, secure where there are TLSA records', async () => {
+    assert.deepEqual(await zone.answer('_mta-sts.a.mta-sts-enforce.test', 'TXT'), {
+      status: 'found',
+      records: [{ type: 'TXT', text: 'v=STSv1; id=sandbox1;' }],
+    });
+    assert.deepEqual(await zone.answer('_smtp._tls.tls-reports.test', 'TXT'), {
+      status: 'found',
+      records: [
+        {
+          type: 'TXT',
+          text: 'v=TLSRPTv1; rua=mailto:tls-reports@tls-reports.test,https://mta-sts.tls-reports.test:3006/tls-reports',
+        },
+      ],
+    });
+    assert.deepEqual(await zone.answer('_25._tcp.mx.dane.test', 'TLSA'), {
+      status: 'found',
+      records: [{ type: 'TLSA', data: Buffer.from('030101aa', 'hex') }],
+      isSecure: true,
+    });
+    assert.deepEqual(await zone.answer('_25._tcp.mx.dane-failed.test', 'TLSA'), { status: 'failed' });
+    assert.deepEqual(await zone.answer('_mta-sts.dane.test', 'TXT'), { status: 'not_found', isSecure: true });
+  });
+
+  it('adds labels up, and leaves policy hosts their address', async () => {
+    const name = 'no-tls.mta-sts-enforce.test';
+    const addressOf = async (host: string) => createResolver(zone)(host, 'A');
+    assert.deepEqual(await addressOf(`mx.${name}`), ['127.0.0.3']);
+    assert.deepEqual(await addressOf(`mta-sts.${name}`), ['127.0.0.1']);
+    assert.deepEqual(await addressOf('mx.no-tls.tls-broken.test'), ['127.0.0.3']);
   });
 
   it('takes labels that are names of object properties for ordinary ones', async () => {

@@ -7,13 +7,14 @@ import { dirname } from 'node:path';
 import { stringify } from 'smol-toml';
 import Value from 'typebox/value';
 import { type Settings, settingsSchema } from '../../config/schema.ts';
+import { DEMO_DOMAIN } from '../../deploy/local/demo.ts';
 import { explainTakenPort } from '../../deploy/local/ports.ts';
 
 /** Of a collector of traces, as OpenTelemetry has it */
 const OTLP_PORT = 4318;
 const OFFSETS = [16_000, 15_000, 14_000, 13_000, 12_000, 11_000, 10_000];
 /** What a process connects to, not what it listens on. */
-const REMOTE = new Set(['remotePort']);
+const REMOTE = new Set(['remotePort', 'policyPort']);
 
 type Tree = Record<string, unknown>;
 
@@ -76,6 +77,7 @@ function shiftDefaults(offset: number, engine: Settings['spam']['engine']): { tr
         controllerUrl: shiftUrl(defaults.spam.controllerUrl),
       },
       tracing,
+      tlsReports: { from: `tls-reports@${DEMO_DOMAIN}` },
       webhooks: { allowHttp: true, allowLoopback: true },
       queue: {
         url: shiftUrl(defaults.queue.url),
