@@ -8,12 +8,14 @@
 import { Command } from 'commander';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
-import { createLogger } from '../lib/log.ts';
+import { createLogger, type Logger } from '../lib/log.ts';
 import { normalizeDomain } from '../lib/mail/address.ts';
 import { createInvalidator } from '../lib/rpc/invalidation.ts';
+import { trustAuthorities } from '../lib/tls/authorities.ts';
 import { createPool, inTransaction, type Store, type Transaction } from './database.ts';
 import { describeSchedule } from './jobs/describe-schedule.ts';
 import { createProducer } from './jobs/producer.ts';
+import { reportDay } from './jobs/send-tls-reports.ts';
 import {
   createDomainToken,
   createOperatorToken,
@@ -34,6 +36,7 @@ import { sealedColumns } from './models/sealed-columns.ts';
 interface Session {
   store: Store;
   settings: Settings;
+  log: Logger;
 }
 
 type Action<Options> = (session: Session, options: Options) => Promise<object>;
@@ -180,6 +183,19 @@ add(
   async ({ store }) => ({ jobs: describeSchedule(await listRuns(store.pool), new Date()) }),
 );
 
+add(
+  program
+    .command('send-tls-reports')
+    .description('of a day, to the domains that were not told of it yet (RFC 8460)')
+    .requiredOption('--day <day>', 'as 2026-01-31, UTC; one of the last four, today included'),
+  async ({ store, settings, log }, { day }: { day: string }) => {
+    if (!/^\d{4}-\d\d-\d\d$/.test(day)) fail(`${day} is not a day as 2026-01-31`);
+    if (settings.tlsReports.from === '') fail('tlsReports.from is not set: nothing is counted or sent');
+    trustAuthorities(settings);
+    return { reports: await reportDay({ store, settings, log }, day) };
+  },
+);
+
 await program.parseAsync();
 
 function add<Options extends object>(command: Command, action: Action<Options>): void {
@@ -213,7 +229,7 @@ async function withStore<T>(work: (session: Session) => Promise<T>): Promise<T> 
   try {
     const boss = await createProducer(pool, log);
     try {
-      return await work({ store: { pool, boss, invalidator }, settings });
+      return await work({ store: { pool, boss, invalidator }, settings, log });
     } finally {
       await boss.stop({ graceful: false });
     }

@@ -33,6 +33,7 @@ import { addSendCommand } from './commands/send.ts';
 import { addSpamCommands } from './commands/spam.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addSuppressionCommands } from './commands/suppression.ts';
+import { addTlsReportsCommand } from './commands/tls-report.ts';
 import { addTokenCommands } from './commands/token.ts';
 import { addWebhookCommands } from './commands/webhook.ts';
 
@@ -93,6 +94,7 @@ addSecretsCommands(program);
 addBackupCommands(program);
 addCertificatesCommands(program);
 addScheduleCommand(program);
+addTlsReportsCommand(program);
 addQueueCommands(program);
 addDoctorCommand(program);
 addBounceCommands(program);

@@ -24,6 +24,8 @@ export interface MessageIdentity {
   listsReadAt?: number;
   /** It leaves over TLS with a certificate that holds, or not at all (plugins/tls-policy). */
   requiresTls?: boolean;
+  /** It leaves whatever is wrong with the recipient's TLS, and is not counted: a report of TLS (RFC 8460 5.3). */
+  ignoresTlsPolicy?: boolean;
   /** W3C's, of the span that comes before; undefined: it is not traced. */
   traceparent?: string;
   /** A message that came in and goes on as it is: it keeps its author's signatures, and gets none of ours. */

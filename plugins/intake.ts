@@ -89,7 +89,7 @@ export function takeIdentity(headers: Headers): MessageIdentity | undefined {
   const hasUnsubscribeLink = headers.getFirst('x-postern-unsubscribe').trim() === 'yes';
   const spamThresholds = parseThresholds(headers.getFirst('x-postern-spam-thresholds'));
   const traceparent = readTraceparent(headers.getFirst('x-postern-traceparent').trim());
-  const requiresTls = headers.getFirst('x-postern-tls').trim() === 'required';
+  const tls = headers.getFirst('x-postern-tls').trim();
   const isForward = headers.getFirst('x-postern-forward').trim() === 'yes';
   for (const name of FIELDS) headers.remove(`x-postern-${name}`);
   if (messageId === undefined || organizationId === undefined || domain === undefined) return undefined;
@@ -103,7 +103,8 @@ export function takeIdentity(headers: Headers): MessageIdentity | undefined {
     ...(listsReadAt !== undefined && { listsReadAt }),
     ...(hasUnsubscribeLink && { hasUnsubscribeLink }),
     ...(spamThresholds && { spamThresholds }),
-    ...(requiresTls && { requiresTls }),
+    ...(tls === 'required' && { requiresTls: true }),
+    ...(tls === 'ignored' && { ignoresTlsPolicy: true }),
     ...(traceparent && { traceparent }),
     ...(isForward && { isForward }),
   };

@@ -79,6 +79,10 @@ export function createTlsHooks(
   const countResult = wantsReports && createResultCounter({ wantsReports, memory });
 
   async function choose(delivery: Delivery): Promise<void> {
+    if (delivery.postern.ignoresTlsPolicy) {
+      delivery.tlsTerms = 'opportunistic';
+      return;
+    }
     const isRequired = delivery.postern.requiresTls === true;
     const { policy, failure } = settings.mtaSts ? await findSts(delivery.domain) : {};
     if (failure) log.warn({ domain: delivery.domain, reason: failure }, 'tls.policy_not_fetched');
@@ -98,7 +102,8 @@ export function createTlsHooks(
   }
 
   async function check(delivery: Delivery, connection: Connection): Promise<void> {
-    const { domain, claim } = delivery;
+    const { domain, claim, postern } = delivery;
+    if (postern.ignoresTlsPolicy) return;
     const facts = await addDane(domain, connection, readFacts(delivery, connection));
     const terms = termsOf.get(delivery) ?? { isRequired: delivery.postern.requiresTls === true };
     await countResult?.(delivery, connection, terms.policy, facts);

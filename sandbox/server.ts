@@ -4,7 +4,8 @@
  *
  * It trusts whoever reaches it: there is no authentication anywhere. Therefore it refuses to start in production
  * and on an address that is not loopback. It delivers nothing, sends nothing, and writes nothing to disk: with the
- * process its mail is gone; but for the authority of its certificates, which other processes trust. DKIM records come from the api, so that what Postern publishes is what is verified.
+ * process its mail is gone; but for the authority of its certificates, which other processes trust. DKIM records come
+ * from the api, so that what Postern publishes is what is verified.
  *
  * Standards: RFC 5321, 3207, 6531 (SMTP), 1035, 7505 (DNS), 6376, 7208, 9989 (DKIM, SPF, DMARC), 8461, 7672, 8460 (TLS).
  * Settings: `sandbox.*`, `hostname`, `api.url`, `redis.url`. More in docs/sandbox.md.

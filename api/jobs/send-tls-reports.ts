@@ -25,6 +25,7 @@ import {
   noteReport,
   type ReportOutcomes,
   reapTlsReports,
+  type SentTlsReport,
 } from '../models/tls-report.ts';
 import { createAddressPolicy } from '../webhooks/address-policy.ts';
 import { createPoster, type Poster } from '../webhooks/post.ts';
@@ -40,9 +41,17 @@ export interface TlsReportContext {
 }
 
 export async function sendTlsReports(context: TlsReportContext, now = new Date()): Promise<void> {
+  if (context.settings.tlsReports.from === '') return;
+  await reportDay(context, dayOf(new Date(now.getTime() - DAY_MS)));
+}
+
+/**
+ * To the domains that were not told of that day yet.
+ * @param day as 2026-01-31, UTC; of the last four
+ */
+export async function reportDay(context: TlsReportContext, day: string): Promise<SentTlsReport[]> {
   const { store, settings, log } = context;
-  if (settings.tlsReports.from === '') return;
-  const day = dayOf(new Date(now.getTime() - DAY_MS));
+  const sent: SentTlsReport[] = [];
   const results = await readResults(settings.redis.url, day);
   const reported = await listReportedDomains(store.pool, day);
   const lookup = createLookup(nameserversOf(settings));
@@ -58,7 +67,9 @@ export async function sendTlsReports(context: TlsReportContext, now = new Date()
       if (!outcomes) continue; // the DNS did not answer: in an hour again
       await noteReport(store.pool, { domain, day, outcomes });
       log.info({ domain, day, outcomes }, 'tls_report.sent');
+      sent.push({ domain, day, outcomes });
     }
+    return sent;
   } finally {
     poster.close();
   }

@@ -107,6 +107,7 @@ function address({
   listsReadAt,
   spamThresholds,
   requiresTls,
+  ignoresTlsPolicy,
   traceparent,
   isForward,
 }: Addressed): Buffer {
@@ -118,7 +119,7 @@ function address({
     `X-Postern-Tags: ${Buffer.from(JSON.stringify(tags)).toString('base64')}`,
     `X-Postern-Stream: ${stream}`,
     `X-Postern-Unsubscribe: ${hasUnsubscribeLink ? 'yes' : 'no'}`,
-    `X-Postern-Tls: ${requiresTls ? 'required' : 'as offered'}`,
+    `X-Postern-Tls: ${ignoresTlsPolicy ? 'ignored' : requiresTls ? 'required' : 'as offered'}`,
     `X-Postern-Forward: ${isForward ? 'yes' : 'no'}`,
     `X-Postern-Lists-Read-At: ${listsReadAt ?? ''}`,
     `X-Postern-Traceparent: ${traceparent ?? ''}`,

@@ -67,6 +67,7 @@ export function composeTlsReport(
     stream: 'transactional',
     metadata: {},
     hasUnsubscribeLink: false,
+    ignoresTlsPolicy: true, // RFC 8460 5.3
     sendAt: null,
     content: Buffer.from(lines.join('\r\n')),
     acceptance: { source: 'tls_report' },

@@ -32,6 +32,7 @@ export interface Consignment {
   requiresTls: boolean;
   /** Came in by an inbound route, and goes on as it is */
   isForward: boolean;
+  ignoresTlsPolicy: boolean;
   /** Never to be handed over: its outcome is played (models/sandbox.ts). */
   isSandbox: boolean;
   content: Buffer;
@@ -63,6 +64,7 @@ export async function findConsignment(db: Queryable, messageId: number): Promise
             message.has_unsubscribe_link as "hasUnsubscribeLink",
             message.requires_tls or domain.requires_tls or organization.requires_tls as "requiresTls",
             message.source = 'forward' as "isForward",
+            message.ignores_tls_policy as "ignoresTlsPolicy",
             message.is_sandbox      as "isSandbox",
             message.spam_review     as "spamReview",
             json_build_object('mark', organization.spam_mark_score, 'hold', organization.spam_hold_score,

@@ -36,6 +36,8 @@ export interface NewMessage {
   hasUnsubscribeLink: boolean;
   /** It leaves over TLS with a certificate that holds, or not at all. */
   requiresTls?: boolean;
+  /** It leaves whatever is wrong with the recipient's TLS. */
+  ignoresTlsPolicy?: boolean;
   /** Null: at once */
   sendAt: Date | null;
   content: Buffer;
@@ -183,9 +185,10 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
      ), message as (
        insert into messages (id, organization_id, domain_id, token_id, source, envelope_from, from_header, subject,
                              message_id, tags, size_bytes, stream, metadata, send_at,
-                             has_unsubscribe_link, is_sandbox, requires_tls)
+                             has_unsubscribe_link, is_sandbox, requires_tls,
+                             ignores_tls_policy)
        overriding system value
-            select id, $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $16, $17, $19, $20, $21, $22 from reserved
+            select id, $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $16, $17, $19, $20, $21, $22, $23 from reserved
          returning id
      ), source as (
        insert into message_sources (message_id, content)
@@ -227,6 +230,7 @@ async function insertMessage(tx: Queryable, message: NewMessage): Promise<number
       message.hasUnsubscribeLink,
       message.credential.isSandbox ?? false,
       message.requiresTls ?? false,
+      message.ignoresTlsPolicy ?? false,
     ],
   });
   return rows[0]?.id;

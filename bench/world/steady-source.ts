@@ -52,6 +52,7 @@ export function startSteadySource(settings: Settings, messagesPerSecond: number)
       hasUnsubscribeLink: false,
       requiresTls: false,
       isForward: false,
+      ignoresTlsPolicy: false,
       tags: [],
       stream: 'transactional',
     };

@@ -1,10 +1,8 @@
 import type { Command } from 'commander';
 import Type, { type Static } from 'typebox';
-import Value from 'typebox/value';
-import { runProgram } from '../../deploy/local/programs.ts';
-import { StepFailure } from '../../deploy/local/steps.ts';
+import { askConsole } from '../console.ts';
 import { formatTable } from '../text.ts';
-import { CommandFailure, runCommand } from './context.ts';
+import { runCommand } from './context.ts';
 
 const jobSchema = Type.Object({
   job: Type.String(),
@@ -25,7 +23,12 @@ export function addScheduleCommand(program: Command): void {
     .description('The periodic jobs: last run, result, next run. Exit code 1 where one fails.')
     .action((_options, command: Command) =>
       runCommand(command, async ({ directory, print }) => {
-        const jobs = await readSchedule(directory);
+        const { jobs } = await askConsole(
+          directory,
+          ['list-schedule'],
+          answerSchema,
+          'bin/postern doctor shows whether the app database answers.',
+        );
         print(jobs, format(jobs));
         if (jobs.some(({ result }) => BAD.includes(result))) process.exitCode = 1;
       }),
@@ -33,20 +36,6 @@ export function addScheduleCommand(program: Command): void {
 }
 
 type Job = Static<typeof jobSchema>;
-
-async function readSchedule(directory: string): Promise<Job[]> {
-  try {
-    const output = await runProgram(
-      directory,
-      ['api/console.ts', 'list-schedule'],
-      new AbortController().signal,
-    );
-    return Value.Parse(answerSchema, JSON.parse(output)).jobs;
-  } catch (error) {
-    if (!(error instanceof StepFailure)) throw error;
-    throw new CommandFailure(error.message, 'bin/postern doctor shows whether the app database answers.');
-  }
-}
 
 function format(jobs: Job[]): string {
   const rows = jobs.map(({ job, result, startedAt, seconds, nextAt, about }) => [

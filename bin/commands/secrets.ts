@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
 import Type, { type Static } from 'typebox';
-import Value from 'typebox/value';
-import { runProgram } from '../../deploy/local/programs.ts';
-import { StepFailure } from '../../deploy/local/steps.ts';
-import { CommandFailure, runCommand } from './context.ts';
+import { askConsole } from '../console.ts';
+import { runCommand } from './context.ts';
 
 const columnSchema = Type.Object({
   column: Type.String(),
@@ -28,24 +26,16 @@ export function addSecretsCommands(program: Command): void {
     )
     .action((_options, command: Command) =>
       runCommand(command, async ({ directory, print }) => {
-        const { columns } = await reseal(directory);
+        const { columns } = await askConsole(
+          directory,
+          ['reseal'],
+          resultSchema,
+          'What was sealed anew stays so; run it again when the cause is gone.',
+        );
         print(columns, columns.map(format).join('\n'));
         if (columns.some(({ unreadable }) => unreadable.length > 0)) process.exitCode = 1;
       }),
     );
-}
-
-async function reseal(directory: string): Promise<Static<typeof resultSchema>> {
-  try {
-    const output = await runProgram(directory, ['api/console.ts', 'reseal'], new AbortController().signal);
-    return Value.Parse(resultSchema, JSON.parse(output));
-  } catch (error) {
-    if (!(error instanceof StepFailure)) throw error;
-    throw new CommandFailure(
-      error.message,
-      'What was sealed anew stays so; run it again when the cause is gone.',
-    );
-  }
 }
 
 function format({ column, resealed, unchanged, unreadable }: Static<typeof columnSchema>): string {

@@ -1,6 +1,7 @@
 /** TLS to MX hosts through the running stack, at domains of the sandbox that do it in every way (TL-10 to TL-13). */
 import assert from 'node:assert/strict';
-import { listReceived, newRecipient, readMessage, send, waitFor } from '../support/mail.ts';
+import { listReceived, newRecipient, readMessage, send, waitFor, waitForReceived } from '../support/mail.ts';
+import { runPostern } from '../support/postern.ts';
 import { readStack, type Stack } from '../support/stack.ts';
 
 const noTls = /^deferred 451 4\.7\.4 TLS is required/;
@@ -91,6 +92,38 @@ describe('TLS to the recipient', () => {
   for (const [domain, outcome] of dane) {
     it(`TL-13: DANE of ${domain}`, async () => assert.match(await outcomeOf(domain), outcome));
   }
+  it('TL-12: a domain is told daily what came of TLS, by mail and HTTPS, also where its TLS fails', async () => {
+    const domain = 'tls-reports.no-tls.mta-sts-enforce.test';
+    assert.match(await deliver(domain), noTls);
+    const day = new Date().toISOString().slice(0, 10);
+
+    const { stdout, stderr } = await runPostern('tls-reports', '--day', day);
+
+    assert.match(
+      stdout + stderr,
+      new RegExp(`^${domain}\n  mailto:tls-reports@${domain}: sent\n  https:.*: sent$`, 'm'),
+    );
+    const [posted] = await listTlsReports(stack, domain);
+    assert.equal(posted?.['organization-name'], 'Postern');
+    const [policy] = posted?.policies ?? [];
+    assert.deepEqual(policy?.policy['policy-type'], 'sts');
+    assert.deepEqual(policy?.summary, {
+      'total-successful-session-count': 0,
+      'total-failure-session-count': 1,
+    });
+    // In plaintext, although the policy enforces TLS (RFC 8460 5.3)
+    const mail = await waitForReceived(stack, `tls-reports@${domain}`);
+    assert.deepEqual([mail.tls, mail.authentication.dkim], [null, 'pass']);
+  });
   it('TL-13: TLSA records stand for the authorities where TLS is required', async () =>
     assert.match(await outcomeOf('required dane.test'), overTls));
 });
+
+/** What the domain's policy host was sent (RFC 8460 4.4). */
+async function listTlsReports(stack: Stack, domain: string) {
+  const response = await fetch(`${stack.sandbox.http}/tls-reports?domain=${domain}`);
+  return (await response.json()) as {
+    'organization-name': string;
+    policies: { policy: Record<string, unknown>; summary: object }[];
+  }[];
+}
