@@ -56,7 +56,7 @@ export async function reportDay(context: TlsReportContext, day: string): Promise
   const reported = await listReportedDomains(store.pool, day);
   const lookup = createLookup(nameserversOf(settings));
   const addresses = createAddressPolicy(settings.webhooks);
-  const resolve = createResolver(settings.webhooks.nameservers, addresses);
+  const resolve = createResolver(nameserversOf(settings), addresses);
   const poster = createPoster({ addresses, resolve, timeoutMs: settings.webhooks.timeoutMs });
   try {
     await reapTlsReports(store.pool);

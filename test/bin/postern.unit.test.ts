@@ -21,6 +21,8 @@ describe('bin/postern', () => {
   let api: Server;
   let url = '';
   let answer: { code: number; body: object } = { code: 500, body: {} };
+  /** By request, in place of `answer` */
+  const answers = new Map<string, typeof answer>();
   const asked: Asked[] = [];
 
   before(async () => {
@@ -28,13 +30,15 @@ describe('bin/postern', () => {
     completeEnvironmentFile(locateInstallation(directory).environmentFile, {});
     api = createServer(async (request, response) => {
       const received = await text(request);
+      const name = `${request.method} ${request.url}`;
       asked.push({
-        request: `${request.method} ${request.url}`,
+        request: name,
         headers: request.headers,
         body: received ? JSON.parse(received) : undefined,
       });
-      response.writeHead(answer.code, { 'content-type': 'application/json', connection: 'close' });
-      response.end(JSON.stringify(answer.body));
+      const { code, body } = answers.get(name) ?? answer;
+      response.writeHead(code, { 'content-type': 'application/json', connection: 'close' });
+      response.end(JSON.stringify(body));
     });
     api.listen(0, '127.0.0.1');
     await once(api, 'listening');
@@ -151,7 +155,20 @@ describe('bin/postern', () => {
         advanced_verified: false,
       },
     };
-    const { stdout } = await postern('domain', 'add', 'x.test', '--organization-token', 'o');
+    const rsa = { id: 1, algorithm: 'rsa-sha256', dkim_selector: 's1', dkim_string: key, state: 'active' };
+    const ed25519 = {
+      ...rsa,
+      id: 2,
+      algorithm: 'ed25519-sha256',
+      dkim_selector: 's2',
+      dkim_string: 'v=DKIM1; p=B',
+    };
+    answers.set('GET /api/v1/domains/3/dkim_keys', { code: 200, body: [rsa, ed25519] });
+
+    const { stdout, stderr } = await postern('domain', 'add', 'x.test', '--organization-token', 'o');
+
+    assert.equal(stderr, '');
+    assert.match(stdout, /s2\._domainkey\.x\.test\. IN TXT "v=DKIM1; p=B"/);
     assert.match(stdout, /s1\._domainkey\.x\.test\. IN TXT "v=DKIM1[^"]{248}" "A{63}"/);
     assert.match(stdout, /_dmarc\.x\.test\. IN TXT "v=DMARC1; p=none"/);
   });
