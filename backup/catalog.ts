@@ -16,9 +16,12 @@ const SETTINGS = `
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** Of pg-boss only the jobs: its queues and schedules are made by the release that runs (api/jobs/queues.ts). */
+/**
+ * Of pg-boss only the jobs: its queues and schedules are made by the release that runs (api/jobs/queues.ts). A restored
+ * queue has an identity of its own: what it shares in Redis is not that of the queue it was taken from.
+ */
 const LISTED = `relkind in ('r', 'p') and not relispartition
-             and (nspname = 'public' and relname not in ('schema_migrations', 'message_partitions')
+             and (nspname = 'public' and relname not in ('schema_migrations', 'message_partitions', 'queue_identity')
                   or nspname = 'pgboss' and relname = 'job')`;
 
 export async function connect(url: string): Promise<pg.Client> {

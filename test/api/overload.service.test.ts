@@ -139,6 +139,9 @@ describe('the api without its database (AP-11)', () => {
     const lines = body
       .split('\n')
       .filter((line) => /accepted_total\{|seconds_count\{.*send.*"503"/.test(line));
-    assert.match(lines.sort().join('\n'), /seconds_count.*\} [1-9]\d*\n.*source="http"\} [1-9]/);
+    assert.match(
+      lines.sort().join('\n'),
+      /seconds_count.*\} [1-9]\d*\n.*source="http",organization="\d+"\} [1-9]/,
+    );
   });
 });

@@ -86,8 +86,8 @@ describe('backup', () => {
               (select from pg_inherits where inhrelid = format('%I', tablename)::regclass)`,
     );
     const queueTables = await queue.pool.query(`select from pg_tables where schemaname = 'public'`);
-    // Without schema_migrations of both and message_partitions; with pg-boss's jobs.
-    assert.equal(result.tables, rows[0].tables + (queueTables.rowCount ?? 0) - 3 + 1);
+    // Without schema_migrations of both, message_partitions and queue_identity; with pg-boss's jobs.
+    assert.equal(result.tables, rows[0].tables + (queueTables.rowCount ?? 0) - 4 + 1);
     const left = await api.store.pool.query("select from pg_database where datname like 'postern_verify_%'");
     assert.equal(left.rowCount, 0);
   });

@@ -129,7 +129,7 @@ describe('bin/postern, managing', () => {
   it('makes an inbound route, lists it, and deletes it', async () => {
     const { id } = await json('inbound', 'add', '*@in.cli.test', '--domain', 'cli.test');
     const { stdout } = await run('inbound', 'list');
-    assert.match(stdout, new RegExp(`^${id} +\\*@in\\.cli\\.test +store$`, 'm'));
+    assert.match(stdout, new RegExp(`^${id} +\\*@in\\.cli\\.test +store +honour +`, 'm'));
     assert.match((await run('inbound', 'messages')).stdout, /^No messages/);
     await json('inbound', 'remove', String(id));
     assert.match((await run('inbound', 'list')).stdout, /^No routes/);

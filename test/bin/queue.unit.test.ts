@@ -134,13 +134,14 @@ describe('bin/postern queue', () => {
 
   it('shows what has changed a pace (bin/postern pacing)', async () => {
     const before = { concurrency: 10, rate: 20 };
-    const change = { id: 7, instanceId: 'one', site: 'google', trigger: 'rate-limited', before };
+    const where = { instanceId: 'one', address: '192.0.2.1', site: 'google' };
+    const change = { id: 7, ...where, trigger: 'rate-limited', before };
     const changedAt = '2026-01-01T00:00:00.000Z';
     answer = { code: 200, body: [{ ...change, after: { concurrency: 10, rate: 18 }, changedAt }] };
     const { stdout } = await postern('pacing', 'changes', '--site', 'google');
 
     assert.equal(asked?.request, 'GET /queue/pace_changes?limit=50&site=google');
-    assert.match(stdout, /google +rate-limited +10\.0 -> 10\.0 +20\.00 -> 18\.00/);
+    assert.match(stdout, /google +192\.0\.2\.1 +rate-limited +10\.0 -> 10\.0 +20\.00 -> 18\.00/);
   });
 
   it('lists, and lets nothing that a remote said steer the terminal (LG-1)', async () => {
