@@ -107,10 +107,8 @@ describe('TLS to the recipient', () => {
     assert.equal(posted?.['organization-name'], 'Postern');
     const [policy] = posted?.policies ?? [];
     assert.deepEqual(policy?.policy['policy-type'], 'sts');
-    assert.deepEqual(policy?.summary, {
-      'total-successful-session-count': 0,
-      'total-failure-session-count': 1,
-    });
+    assert.equal(policy?.summary['total-successful-session-count'], 0);
+    assert.ok(Number(policy?.summary['total-failure-session-count']) >= 1); // it is tried again meanwhile
     // In plaintext, although the policy enforces TLS (RFC 8460 5.3)
     const mail = await waitForReceived(stack, `tls-reports@${domain}`);
     assert.deepEqual([mail.tls, mail.authentication.dkim], [null, 'pass']);
@@ -124,6 +122,6 @@ async function listTlsReports(stack: Stack, domain: string) {
   const response = await fetch(`${stack.sandbox.http}/tls-reports?domain=${domain}`);
   return (await response.json()) as {
     'organization-name': string;
-    policies: { policy: Record<string, unknown>; summary: object }[];
+    policies: { policy: Record<string, unknown>; summary: Record<string, number> }[];
   }[];
 }
