@@ -133,7 +133,9 @@ describe('control API', () => {
     assert.ok(await second);
     const restarted = createControlledQueue(mta.database);
     await restarted.storedLimits.refresh();
-    assert.deepEqual(restarted.limits.of('one.test'), { connections: 2, ratePerSecond: 5 });
+    assert.deepEqual(restarted.limits.of('one.test'), {
+      ...{ connections: 2, ratePerSecond: 5, isShared: true },
+    });
     await restarted.claims.close();
     assert.equal((await mta.control.call('DELETE', '/queue/limits/one.test')).status, 204);
     assert.equal((await mta.control.call('DELETE', '/queue/limits/one.test')).status, 404);
@@ -165,7 +167,7 @@ describe('control API', () => {
       "insert into destination_limits (destination, connections) values ('one.test', 4)",
     );
     await runUpkeep(running);
-    assert.deepEqual(running.limits.of('one.test'), { connections: 4 });
+    assert.deepEqual(running.limits.of('one.test'), { connections: 4, isShared: true });
 
     await mta.database.pool.query('delete from destination_limits');
     await runUpkeep(running);
