@@ -21,6 +21,7 @@ describe('restore', () => {
   let app: TestDatabase;
   before(async () => {
     [world, app] = await Promise.all([createMtaWorld('restore'), createTestDatabase('restore')]);
+    for (const { pool } of [world.database, app]) pool.on('error', () => {}); // their databases are dropped
     await Promise.all([world.mta.start(), migrate(app.url)]);
   });
   after(async () => {
