@@ -98,6 +98,7 @@ async function prepareStack(keep: boolean): Promise<Settings> {
     await isInstalled('clamav-daemon', 'clamd', steps);
     await isInstalled('python3-dkim', 'dkimverify', steps);
     await isInstalled('pebble', 'pebble', steps);
+    await isInstalled('openssh-server', 'sshd', steps); // two lanes at a time cannot install
   }
   const { settings } = await startStack(directory, steps);
   await steps.run('demo organization, domain and token', async () => {
