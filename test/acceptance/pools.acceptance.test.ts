@@ -1,10 +1,7 @@
 /** Sending pools on the running stack: an operator makes one, a site blocks an address of it. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { projectRoot } from '../../deploy/local/installation.ts';
 import { eventsOf, newRecipient, send, waitForReceived, waitForStatus } from '../support/mail.ts';
+import { postern, posternJson, runPostern } from '../support/postern.ts';
 import { startProcess, stopProcess } from '../support/processes.ts';
 import { readStack, type Stack } from '../support/stack.ts';
 
@@ -12,13 +9,6 @@ const ONE = '127.0.0.21';
 const OTHER = '127.0.0.22';
 /** So many that all of them choose the same address once in ten thousand runs. */
 const MESSAGES = 16;
-
-async function postern(...parameters: string[]) {
-  const program = join(projectRoot, 'bin/postern');
-  const run = promisify(execFile)(program, [...parameters, '--json']);
-  // The exit code says that an address is not healthy; what was found is printed all the same.
-  return JSON.parse((await run.catch((error: { stdout: string }) => error)).stdout);
-}
 
 describe('sending pools', () => {
   let stack: Stack;
@@ -60,9 +50,8 @@ describe('sending pools', () => {
       `deferred ${ONE}, delivered ${OTHER}`,
       `delivered ${OTHER}`,
     ]);
-    const blocks = await postern('ips', 'blocks');
-    const block = blocks.find((one: { site: string }) => one.site === site);
-    assert.equal(block.address, ONE);
+    const blocks = await posternJson<{ address: string; site: string }[]>('ips', 'blocks');
+    assert.equal(blocks.find((block) => block.site === site)?.address, ONE);
 
     for (const name of ['mta', 'api', 'redis']) await stopProcess(name);
     for (const name of ['redis', 'api', 'mta']) await startProcess(name, { waitsForHealth: name === 'mta' });
@@ -81,10 +70,12 @@ describe('sending pools', () => {
     assert.deepEqual([...new Set(clients.map(({ address }) => address))].toSorted(), [ONE, OTHER]);
     assert.deepEqual([...new Set(clients.map(({ helo }) => helo))], [`out.${pool}.test`]);
 
-    const addresses: { address: string; findings: Record<string, { status: string }> }[] = await postern(
-      'ips',
-      'check',
-    );
+    // The exit code says that an address is not healthy; what was found is printed all the same.
+    const { stdout } = await runPostern('ips', 'check', '--json');
+    const addresses = JSON.parse(stdout) as {
+      address: string;
+      findings: Record<string, { status: string }>;
+    }[];
     const found = addresses.find(({ address }) => address === ONE)?.findings;
     assert.equal(found?.port?.status, 'ok');
     assert.equal(found?.['blocklist zen.spamhaus.org']?.status, 'ok');

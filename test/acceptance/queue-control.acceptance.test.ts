@@ -1,8 +1,6 @@
 /** Every verb of bin/postern queue on a live queue, with its dry run, and the audit of it; and the doctor. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import {
   listReceived,
   newRecipient,
@@ -11,6 +9,7 @@ import {
   waitForReceived,
   waitForStatus,
 } from '../support/mail.ts';
+import { postern, posternJson, runPostern } from '../support/postern.ts';
 import { readStack, type Stack } from '../support/stack.ts';
 
 /** Other tests leave held mail behind, and domains and addresses that the DNS does not know, on purpose. */
@@ -39,7 +38,7 @@ describe('bin/postern queue', () => {
   });
 
   async function act(...parameters: string[]): Promise<Outcome> {
-    const outcome = await postern<Outcome>('queue', ...parameters);
+    const outcome = await posternJson<Outcome>('queue', ...parameters);
     if (outcome.actionId !== null) actions.push(outcome.actionId);
     return outcome;
   }
@@ -47,7 +46,7 @@ describe('bin/postern queue', () => {
   /** What waits for the recipient, once it does. */
   const waiting = (recipient: string, state: string) =>
     waitFor(`${recipient} to be ${state}`, async () => {
-      const found = await postern<Delivery[]>('queue', 'list', '--recipient', recipient);
+      const found = await posternJson<Delivery[]>('queue', 'list', '--recipient', recipient);
       return found.find((delivery) => delivery.state === state);
     });
 
@@ -61,7 +60,7 @@ describe('bin/postern queue', () => {
     const delivery = await waiting(recipient, 'paused');
     await sleep(1_000);
     assert.deepEqual(await listReceived(stack, recipient), []);
-    const shown = await run('queue', 'show', `${delivery.queueId}.${delivery.sequence}`);
+    const shown = await postern('queue', 'show', `${delivery.queueId}.${delivery.sequence}`);
     assert.match(shown, new RegExp(`pause +${paused.pause?.id}`));
 
     const counted = await act('resume', String(paused.pause?.id), '--dry-run');
@@ -101,10 +100,13 @@ describe('bin/postern queue', () => {
     await act('flush', '--recipient', recipient);
     const moved = await act('move', '--recipient', recipient, '--to', 'default');
     assert.equal(moved.affected, 0); // it is there already
-    await assert.rejects(run('queue', 'move', '--recipient', recipient, '--to', 'nowhere'), /no such zone/);
+    await assert.rejects(
+      postern('queue', 'move', '--recipient', recipient, '--to', 'nowhere'),
+      /no such zone/,
+    );
     assert.equal((await act('adopt', 'never-was-there')).affected, 0);
-    const { instanceId } = await postern<{ instanceId: string }>('config', 'check');
-    await assert.rejects(run('queue', 'adopt', instanceId), /alive/);
+    const { instanceId } = await posternJson<{ instanceId: string }>('config', 'check');
+    await assert.rejects(postern('queue', 'adopt', instanceId), /alive/);
 
     await waitFor('the last of it', async () => {
       const { affected } = await act('cancel', '--recipient', recipient, '--reason', 'acceptance');
@@ -113,14 +115,14 @@ describe('bin/postern queue', () => {
   });
 
   it('sets limits and takes them back', async () => {
-    await run('queue', 'limits', 'set', domain, '--connections', '1', '--rate', '5');
-    assert.match(await run('queue', 'limits'), new RegExp(`${domain} +1 +5`));
-    await run('queue', 'limits', 'remove', domain);
-    assert.doesNotMatch(await run('queue', 'limits'), new RegExp(domain));
+    await postern('queue', 'limits', 'set', domain, '--connections', '1', '--rate', '5');
+    assert.match(await postern('queue', 'limits'), new RegExp(`${domain} +1 +5`));
+    await postern('queue', 'limits', 'remove', domain);
+    assert.doesNotMatch(await postern('queue', 'limits'), new RegExp(domain));
   });
 
   it('has written every action to the audit, with who did it', async () => {
-    const audit = await postern<{ id: number; verb: string; actor: string; finishedAt: string | null }[]>(
+    const audit = await posternJson<{ id: number; verb: string; actor: string; finishedAt: string | null }[]>(
       ...['queue', 'actions', '--limit', '200'],
     );
 
@@ -134,21 +136,10 @@ describe('bin/postern queue', () => {
   });
 
   it('adds up: the doctor finds the counters and the servers well', async () => {
-    const findings = await postern<{ check: string; isWell: boolean; detail: string }[]>('doctor').catch(
-      (error: { stdout: string }) => JSON.parse(error.stdout),
-    );
+    const { stdout } = await runPostern('--json', 'doctor');
 
-    const wrong = findings.filter(
-      ({ check, isWell }: { check: string; isWell: boolean }) => !isWell && !LEFT_BEHIND.test(check),
-    );
+    const findings = JSON.parse(stdout) as { check: string; isWell: boolean; detail: string }[];
+    const wrong = findings.filter(({ check, isWell }) => !isWell && !LEFT_BEHIND.test(check));
     assert.deepEqual(wrong, []);
   });
 });
-
-async function postern<Value>(...parameters: string[]): Promise<Value> {
-  return JSON.parse(await run('--json', ...parameters)) as Value;
-}
-
-async function run(...parameters: string[]): Promise<string> {
-  return (await promisify(execFile)('bin/postern', parameters)).stdout;
-}

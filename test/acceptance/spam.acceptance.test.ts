@@ -1,11 +1,7 @@
 /** Checks for spam, by a real rspamd, on the running stack. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { projectRoot } from '../../deploy/local/installation.ts';
 import {
   listReceived,
   newRecipient,
@@ -14,14 +10,10 @@ import {
   waitForReceived,
   waitForStatus,
 } from '../support/mail.ts';
+import { postern, posternJson } from '../support/postern.ts';
 import { startProcess, stopProcess, waitUntilHealthy } from '../support/processes.ts';
 import { GTUBE, requireRspamd } from '../support/spam.ts';
 import { readStack, type Stack } from '../support/stack.ts';
-
-async function postern(...parameters: string[]) {
-  const program = join(projectRoot, 'bin/postern');
-  return JSON.parse((await promisify(execFile)(program, [...parameters, '--json'])).stdout);
-}
 
 describe('checks for spam', () => {
   let stack: Stack;
@@ -83,9 +75,8 @@ describe('checks for spam', () => {
     const addressee = newRecipient();
 
     before(async () => {
-      organizationId = Number(
-        (await postern('organization', 'list')).find((one: { name: string }) => one.name === 'Demo')?.id,
-      );
+      const organizations = await posternJson<{ id: number; name: string }[]>('organization', 'list');
+      organizationId = Number(organizations.find(({ name }) => name === 'Demo')?.id);
       await postern('organization', 'limits', `${organizationId}`, '--spam-hold-score', '-100');
     });
     after(() => postern('organization', 'limits', `${organizationId}`, '--spam-hold-score', 'none'));
@@ -95,9 +86,9 @@ describe('checks for spam', () => {
       refused = await send(stack, { to: newRecipient(), subject: 'Refused' });
 
       for (const id of [released, refused]) await waitForStatus(stack, id, 'held');
-      const held = await postern('spam', 'list');
+      const held = await posternJson<{ id: number; subject: string }[]>('spam', 'list');
       assert.deepEqual(
-        held.map(({ id, subject }: { id: number; subject: string }) => [id, subject]),
+        held.map(({ id, subject }) => [id, subject]),
         [
           [released, 'Released'],
           [refused, 'Refused'],
@@ -123,8 +114,8 @@ describe('checks for spam', () => {
       await postern('spam', 'refuse', `${refused}`);
 
       assert.equal((await readMessage(stack, refused)).status, 'spam');
-      await assert.rejects(postern('spam', 'release', `${refused}`), { stdout: /Not found/ });
-      assert.deepEqual(await postern('spam', 'list'), []);
+      await assert.rejects(posternJson('spam', 'release', `${refused}`), { stdout: /Not found/ });
+      assert.deepEqual(await posternJson('spam', 'list'), []);
     });
   });
 

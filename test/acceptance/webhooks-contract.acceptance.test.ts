@@ -3,13 +3,12 @@
  * mail, signed; what it missed is sent again; and the message's timeline shows each attempt to tell it.
  */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { Webhook } from 'standardwebhooks';
 import { readSettings } from '../../config/load.ts';
 import { deliveryEvent } from '../support/delivery-event.ts';
 import { newRecipient, readMessage, send, waitFor, waitForStatus } from '../support/mail.ts';
 import { createOrganization, type TestOrganization } from '../support/organizations.ts';
+import { postern } from '../support/postern.ts';
 import { requestRaw } from '../support/raw-request.ts';
 import { GTUBE, requireRspamd } from '../support/spam.ts';
 import { readStack, type Stack } from '../support/stack.ts';
@@ -273,10 +272,10 @@ describe('webhooks (contract 2)', () => {
       return (shown.state === 'delivered' && shown.timeline.length === 2) || undefined;
     });
 
-    const { stdout } = await promisify(execFile)('bin/postern', [
+    const stdout = await postern(
       ...['webhook', 'replay', String(webhook.id), '--domain', sender.domain, '--state', 'delivered'],
       ...['--delivery', deliveryId, '--organization-token', sender.organizationToken],
-    ]);
+    );
     assert.match(stdout, /^1 deliveries are sent again\.$/m);
     const afterCli = await waitFor('the replay of the command', async () => heardOf(id)[3]);
     for (const again of [afterApi, afterCli]) {
