@@ -1,6 +1,6 @@
 /** What lies in the object storage of sources: its names, sizes and digests, a JSON line each. The objects stay there. */
-import { S3mini } from 's3mini';
 import type { Settings } from '../config/schema.ts';
+import { openS3Bucket } from '../lib/s3-bucket.ts';
 import type { ArchiveWriter } from './archive.ts';
 import { type Manifest, OBJECTS } from './manifest.ts';
 
@@ -12,14 +12,12 @@ export async function listStoredObjects(
   { storage, secrets }: Pick<Settings, 'storage' | 'secrets'>,
   archive: ArchiveWriter,
 ): Promise<Manifest['objects']> {
-  if (storage.endpoint === '') return null;
-  const bucket = new S3mini({
-    endpoint: storage.endpoint,
-    region: storage.region,
+  const bucket = openS3Bucket({
+    ...storage,
     accessKeyId: secrets.storageAccessKeyId,
     secretAccessKey: secrets.storageSecretKey,
-    requestAbortTimeout: storage.timeoutMs,
   });
+  if (!bucket) return null;
   const total = { count: 0, bytes: 0 };
   let next: string | undefined;
   let number = 0;

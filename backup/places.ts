@@ -8,9 +8,10 @@ import { open, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
-import { S3mini } from 's3mini';
+import type { S3mini } from 's3mini';
 import type { Settings } from '../config/schema.ts';
 import { locateInstallation } from '../deploy/local/installation.ts';
+import { openS3Bucket } from '../lib/s3-bucket.ts';
 import { openFile } from './archive.ts';
 
 export interface StoredBackup {
@@ -91,14 +92,13 @@ export function openDirectory({ directory, backup }: PlaceSettings): Directory {
 
 /** Undefined: none is configured. */
 export function openBucket({ backup, secrets }: PlaceSettings): Bucket | undefined {
-  if (backup.endpoint === '') return undefined;
-  const bucket = new S3mini({
-    endpoint: backup.endpoint,
-    region: backup.region,
+  const bucket = openS3Bucket({
+    ...backup,
     accessKeyId: secrets.backupAccessKeyId,
     secretAccessKey: secrets.backupSecretKey,
-    requestAbortTimeout: REQUEST_TIMEOUT_MS,
+    timeoutMs: REQUEST_TIMEOUT_MS,
   });
+  if (!bucket) return undefined;
   return {
     name: backup.endpoint,
     async list() {

@@ -2,8 +2,8 @@
  * Object storage that speaks S3. It is slow, and now and then not there: reading says so as a value, within
  * `storage.timeoutMs`; writing and removing throw, and the job that does it tries again.
  */
-import { S3mini } from 's3mini';
 import type { Settings } from '../../config/schema.ts';
+import { openS3Bucket } from '../../lib/s3-bucket.ts';
 
 export type ReadResult =
   | { ok: true; content: Buffer }
@@ -27,14 +27,12 @@ export function openObjectStore({
   storage,
   secrets,
 }: Pick<Settings, 'storage' | 'secrets'>): ObjectStore | undefined {
-  if (storage.endpoint === '') return undefined;
-  const bucket = new S3mini({
-    endpoint: storage.endpoint,
-    region: storage.region,
+  const bucket = openS3Bucket({
+    ...storage,
     accessKeyId: secrets.storageAccessKeyId,
     secretAccessKey: secrets.storageSecretKey,
-    requestAbortTimeout: storage.timeoutMs,
   });
+  if (!bucket) return undefined;
   return {
     async put(key, content) {
       await bucket.putObject(key, content, CONTENT_TYPE);
