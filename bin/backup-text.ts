@@ -1,8 +1,8 @@
 /** What the backup commands say to people. */
-import { type BackupResult, countRows } from '../backup/create.ts';
-import type { ListedBackup } from '../backup/find.ts';
-import type { Restored } from '../backup/restore.ts';
-import type { Verification } from '../backup/verify.ts';
+import { type BackupResult, countRows } from '../deploy/backup/create.ts';
+import type { ListedBackup } from '../deploy/backup/find.ts';
+import type { Restored } from '../deploy/backup/restore.ts';
+import type { Verification } from '../deploy/backup/verify.ts';
 import { formatTable } from './text.ts';
 
 const MEGABYTE = 1_000_000;

@@ -1,5 +1,5 @@
 /**
- * Each night a backup, each Sunday its proof, in a process of their own (backup/run.ts): encryption and compression would
+ * Each night a backup, each Sunday its proof, in a process of their own (deploy/backup/run.ts): encryption and compression would
  * keep the worker's other jobs waiting.
  */
 import { execFile } from 'node:child_process';
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { PeriodicContext } from './scheduled.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../backup/run.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../deploy/backup/run.ts', import.meta.url));
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
 
 export const backUp = (context: PeriodicContext) => run('create', context);

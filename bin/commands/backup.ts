@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { createBackup } from '../../backup/create.ts';
-import { type FoundBackup, findBackup, listBackups } from '../../backup/find.ts';
-import { RestoreRefusal } from '../../backup/load.ts';
-import { restoreBackup } from '../../backup/restore.ts';
-import { verifyBackup } from '../../backup/verify.ts';
 import type { Settings } from '../../config/schema.ts';
+import { createBackup } from '../../deploy/backup/create.ts';
+import { type FoundBackup, findBackup, listBackups } from '../../deploy/backup/find.ts';
+import { RestoreRefusal } from '../../deploy/backup/load.ts';
+import { restoreBackup } from '../../deploy/backup/restore.ts';
+import { verifyBackup } from '../../deploy/backup/verify.ts';
 import { formatBackups, formatRestored, formatResult, formatVerification } from '../backup-text.ts';
 import { CommandFailure, runCommand } from './context.ts';
 

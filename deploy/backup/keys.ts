@@ -5,8 +5,8 @@
  */
 import { webcrypto } from 'node:crypto';
 import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption';
-import type { Settings } from '../config/schema.ts';
-import { deriveKey, keysIn } from '../lib/secrets.ts';
+import type { Settings } from '../../config/schema.ts';
+import { deriveKey, keysIn } from '../../lib/secrets.ts';
 
 /** PKCS #8 of an X25519 key (RFC 8410 7) up to its 32 bytes */
 const PKCS8_HEAD = Buffer.from('302e020100300506032b656e04220420', 'hex');

@@ -7,7 +7,7 @@
  */
 import { basename } from 'node:path';
 import type pg from 'pg';
-import type { Settings } from '../config/schema.ts';
+import type { Settings } from '../../config/schema.ts';
 import { type ArchiveWriter, writeArchive } from './archive.ts';
 import { connect, listAppliedMigrations, listTables } from './catalog.ts';
 import { beginSnapshot, dumpTables } from './dump.ts';

@@ -1,7 +1,7 @@
 /** The release that runs. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../deploy/local/installation.ts';
+import { projectRoot } from '../local/installation.ts';
 
 export function readVersion(): string {
   const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {

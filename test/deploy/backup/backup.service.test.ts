@@ -5,28 +5,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Decrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
-import { inTransaction } from '../../api/database.ts';
-import { acceptMessage } from '../../api/models/message.ts';
-import { openFile, readArchive, readEntry } from '../../backup/archive.ts';
-import { connect } from '../../backup/catalog.ts';
-import { createBackup } from '../../backup/create.ts';
-import { findBackup, listBackups } from '../../backup/find.ts';
-import { createDecrypter } from '../../backup/keys.ts';
-import { RestoreRefusal } from '../../backup/load.ts';
-import { restoreBackup } from '../../backup/restore.ts';
-import { verifyBackup } from '../../backup/verify.ts';
-import type { Settings } from '../../config/schema.ts';
-import { newMessage, startTestApi, type Tenant, type TestApi } from '../api/support.ts';
-import { type ObjectStorage, passOn, startObjectStorage } from '../support/object-storage.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { startProgram } from '../support/program.ts';
-import { createQueueDatabase, queueMessage } from '../support/queue.ts';
+import { inTransaction } from '../../../api/database.ts';
+import { acceptMessage } from '../../../api/models/message.ts';
+import type { Settings } from '../../../config/schema.ts';
+import { openFile, readArchive, readEntry } from '../../../deploy/backup/archive.ts';
+import { connect } from '../../../deploy/backup/catalog.ts';
+import { createBackup } from '../../../deploy/backup/create.ts';
+import { findBackup, listBackups } from '../../../deploy/backup/find.ts';
+import { createDecrypter } from '../../../deploy/backup/keys.ts';
+import { RestoreRefusal } from '../../../deploy/backup/load.ts';
+import { restoreBackup } from '../../../deploy/backup/restore.ts';
+import { verifyBackup } from '../../../deploy/backup/verify.ts';
+import { newMessage, startTestApi, type Tenant, type TestApi } from '../../api/support.ts';
+import { type ObjectStorage, passOn, startObjectStorage } from '../../support/object-storage.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { startProgram } from '../../support/program.ts';
+import { createQueueDatabase, queueMessage } from '../../support/queue.ts';
 
 const options = { keepsIdsApart: true, pausesQueue: false };
 /** What COPY has to write in another way: its own signs, line ends, zero bytes in a body, what UTF-8 has beyond a byte. */
 const AWKWARD = 'tab\t back\\slash \\N \r\n\x00\xff é';
 
-describe('backup', () => {
+describe('deploy/backup', () => {
   let api: TestApi;
   let tenant: Tenant;
   let queue: TestDatabase;
@@ -149,7 +149,7 @@ describe('backup', () => {
     const locker = await connect(api.settings.database.url);
     await locker.query('begin; lock table webhook_keys in access exclusive mode');
     try {
-      const child = startProgram('backup/run.ts', ['create'], {
+      const child = startProgram('deploy/backup/run.ts', ['create'], {
         ...settings,
         directory: own,
         backup: { ...settings.backup, endpoint: '' },

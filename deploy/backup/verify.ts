@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import pg from 'pg';
-import type { Settings } from '../config/schema.ts';
+import type { Settings } from '../../config/schema.ts';
 import { connect } from './catalog.ts';
 import { dumpTable } from './dump.ts';
 import { isSame } from './load.ts';

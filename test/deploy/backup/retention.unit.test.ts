@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { backupName, readBackupName } from '../../backup/places.ts';
-import { selectExpired } from '../../backup/retention.ts';
+import { backupName, readBackupName } from '../../../deploy/backup/places.ts';
+import { selectExpired } from '../../../deploy/backup/retention.ts';
 
 const DAY_MS = 86_400_000;
 const nothing = { keepDaily: 0, keepWeekly: 0, keepMonthly: 0 };
 
-describe('backup/retention', () => {
+describe('deploy/backup/retention', () => {
   it('keeps the last of each day, and the newest', () => {
     const backups = at('2026-03-01T02:00', '2026-03-02T02:00', '2026-03-02T14:00', '2026-03-03T02:00');
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { Settings } from '../config/schema.ts';
+import type { Settings } from '../../config/schema.ts';
 import { openFile } from './archive.ts';
 import { openBucket, openDirectory, type Place, type StoredBackup } from './places.ts';
 

@@ -9,9 +9,9 @@ import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import type { S3mini } from 's3mini';
-import type { Settings } from '../config/schema.ts';
-import { locateInstallation } from '../deploy/local/installation.ts';
-import { openS3Bucket } from '../lib/s3-bucket.ts';
+import type { Settings } from '../../config/schema.ts';
+import { openS3Bucket } from '../../lib/s3-bucket.ts';
+import { locateInstallation } from '../local/installation.ts';
 import { openFile } from './archive.ts';
 
 export interface StoredBackup {

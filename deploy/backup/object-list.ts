@@ -1,6 +1,6 @@
 /** What lies in the object storage of sources: its names, sizes and digests, a JSON line each. The objects stay there. */
-import type { Settings } from '../config/schema.ts';
-import { openS3Bucket } from '../lib/s3-bucket.ts';
+import type { Settings } from '../../config/schema.ts';
+import { openS3Bucket } from '../../lib/s3-bucket.ts';
 import type { ArchiveWriter } from './archive.ts';
 import { type Manifest, OBJECTS } from './manifest.ts';
 

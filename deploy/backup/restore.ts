@@ -4,7 +4,7 @@
  * may be repeated.
  */
 import type { Readable } from 'node:stream';
-import type { Settings } from '../config/schema.ts';
+import type { Settings } from '../../config/schema.ts';
 import { readArchive, readEntry } from './archive.ts';
 import { createDecrypter } from './keys.ts';
 import { beginLoading, finishLoading, type Loading, loadRows, refuseUnknownMigrations } from './load.ts';
