@@ -71,6 +71,7 @@ class PosternSmtpConnection extends smtpConnection() {
 
   override _onData(chunk: Buffer): void {
     super._onData(chunk);
+    if (this._destroyed) return;
     const isIncomplete = this._responsePartial || this._remainder !== '';
     if (!isIncomplete) this.#stopReplyTimer();
     else this.#replyTimer ??= setTimeout(() => this.#giveUpReply(), this.#replyTimeoutMs).unref();

@@ -168,6 +168,7 @@ interface SmtpConnection extends EventEmitter {
   readonly secure: boolean;
   /** While STARTTLS is under way */
   readonly upgrading?: boolean;
+  readonly _destroyed: boolean;
   /** What the server's reply to EHLO offers */
   _supportedExtensions: string[];
   /** Bytes, of SIZE; 0: it names none */
