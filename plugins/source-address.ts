@@ -2,11 +2,11 @@
  * source-address: the local address that each delivery leaves from.
  *
  * Pools of addresses come from the api by RPC, cached for ever (lib/rpc). The most specific assignment chooses the pool
- * (lib/pools/choose.ts). The master has chosen the address as it handed the delivery out (mta/queue/sources.ts), by pace
- * and warm-up; here the choice is kept unless the site has blocked the address meanwhile. A reply that blames the address
- * blocks it at that site for a growing time, shared by all instances in Redis, and the mail is tried from another; a
- * greylisted delivery comes back from where it came from. With all addresses of a pool blocked, or none
- * in it, the delivery is put off with the reason. It never leaves from an address outside its pool.
+ * (lib/pools/choose.ts). The master has chosen the address as it handed the delivery out (mta/queue/sources.ts), by pace;
+ * here the choice is kept unless the site has blocked the address meanwhile. A reply that blames the address blocks it at
+ * that site for a growing time, shared by all instances in Redis, and the mail is tried from another; a greylisted
+ * delivery comes back from where it came from. With all addresses of a pool blocked, or none in it, the delivery is put
+ * off with the reason. It never leaves from an address outside its pool.
  *
  * Mail without a pool leaves from whatever the operating system chooses, as HELO hostname.
  * Settings: pools, api.url, redis.url, mta.nameservers.
