@@ -46,6 +46,8 @@ export interface Proposal {
   version: number;
   /** Undefined: nothing new */
   pace: Pace | undefined;
+  /** What the pace comes to */
+  limit: Limit;
 }
 
 export interface Agreement {
@@ -101,8 +103,7 @@ export class Pacing {
   }
 
   limitOf(address: string, site: string): Limit {
-    const { concurrency, rate } = this.#stateOf(address, site).pace;
-    return { connections: Math.max(1, Math.floor(concurrency)), ratePerSecond: rate };
+    return limitFrom(this.#stateOf(address, site).pace);
   }
 
   /** A delivery waits because of it. */
@@ -152,7 +153,8 @@ export class Pacing {
     if (!state) return undefined;
     state.proposed = state.steps.length;
     const isNew = state.version === 0 || state.isAhead || state.proposed > 0;
-    return { version: state.version, pace: isNew ? state.pace : undefined };
+    const { version, pace } = state;
+    return { version, pace: isNew ? pace : undefined, limit: limitFrom(pace) };
   }
 
   /** What came of the proposal. @returns whether the pace is another now */
@@ -221,4 +223,8 @@ export class Pacing {
     this.#states.set(name, state);
     return state;
   }
+}
+
+function limitFrom({ concurrency, rate }: Pace): Limit {
+  return { connections: Math.max(1, Math.floor(concurrency)), ratePerSecond: rate };
 }

@@ -181,16 +181,17 @@ export class Shares implements LimitKeeper {
   }
 
   #requestOf(share: Share, now: number): ShareRequest {
-    const { name, limit, inFlight, isWanted } = share;
+    const { name, inFlight, isWanted } = share;
     const proposal = this.#pacing?.propose(name);
-    const rate = limit.ratePerSecond;
+    // A pace may have changed since a delivery last asked: what it is now goes with it.
+    const { connections, ratePerSecond: rate } = proposal?.limit ?? share.limit;
     const isUsed = now - share.startedAt < UNUSED_MS;
     const returned = isUsed || isWanted ? 0 : share.tokens;
     share.tokens -= returned;
     const ahead = Math.max(1, Math.ceil((rate ?? 0) * AHEAD_SECONDS));
     const wanted = rate !== undefined && (isUsed || isWanted) ? Math.max(0, ahead - share.tokens) : 0;
     return {
-      ...{ name, rate, inFlight, wanted, returned, concurrency: limit.connections },
+      ...{ name, rate, inFlight, wanted, returned, concurrency: connections },
       ...{ burstSeconds: AHEAD_SECONDS, wantsSlots: isWanted || now - share.usedAt < IDLE_MS },
       version: proposal?.version,
       pace: proposal?.pace && JSON.stringify(proposal.pace),

@@ -1,0 +1,45 @@
+/** What an instance says of the limits that it shares, with an exchange that only listens. */
+import assert from 'node:assert/strict';
+import { paceOf } from '../../../lib/sites.ts';
+import { paceName } from '../../../mta/queue/destinations.ts';
+import { Pacing } from '../../../mta/queue/pacing.ts';
+import type { ShareExchange, ShareReply, ShareRequest } from '../../../mta/queue/share-exchange.ts';
+import { Shares } from '../../../mta/queue/shares.ts';
+
+const ADDRESS = '192.0.2.1';
+const NAME = paceName(ADDRESS, 'google');
+
+/** @param answer to each request; a throw: Redis does not answer */
+function createShares(answer: (request: ShareRequest) => ShareReply) {
+  const said: ShareRequest[] = [];
+  const exchange: ShareExchange = {
+    open() {},
+    async ready() {},
+    async exchange(requests) {
+      said.push(...requests);
+      return { now: Date.now(), instances: 2, replies: requests.map(answer) };
+    },
+    close() {},
+  };
+  const shares = new Shares({ exchange, log: { warn() {}, info() {} }, onMore() {} });
+  const pacing = new Pacing({ onChange() {}, isShared: () => shares.isTogether });
+  shares.usePacing(pacing);
+  return { shares, pacing, said };
+}
+
+describe('shares of an instance', () => {
+  it('a pace that fell goes with the limit that it is now, though no delivery has asked since', async () => {
+    const { shares, pacing, said } = createShares(() => ({ slots: 1, version: 1, accepted: true }));
+    shares.blockageOf(NAME, pacing.limitOf(ADDRESS, 'google'), Date.now());
+    await shares.exchange();
+    const verdict = { class: 'reputation-ip', action: 'slow-down' };
+    pacing.noteEnding({ source: ADDRESS, site: 'google', verdict }, 0);
+
+    await shares.exchange();
+
+    const { rate, concurrency, pace } = said.at(-1) ?? assert.fail();
+    const { rate: proposed } = JSON.parse(pace ?? assert.fail());
+    assert.deepEqual([rate, concurrency], [proposed, Math.floor(paceOf('google').concurrency.start / 2)]);
+    assert.equal(rate, paceOf('google').rate.start / 2);
+  });
+});
