@@ -21,7 +21,7 @@ import {
   showInboundMessageSchema,
   showInboundSourceSchema,
 } from '../schemas/inbound-messages.ts';
-import { readCursor, writeCursor } from './cursor.ts';
+import { INVALID_CURSOR, readPage, writePage } from './cursor.ts';
 import { fileHeaders } from './foreign-content.ts';
 import { readId } from './id.ts';
 import { COPIES, toAttachment } from './message-sources.ts';
@@ -54,16 +54,13 @@ export function inboundMessageRoutes({ store: { pool } }: Context): FastifyPlugi
     const config = { answersOtherType: true };
 
     app.get('/inbound_messages', { schema: listInboundMessagesSchema }, async (request, reply) => {
-      const { cursor, route_id: routeId, status: state, recipient, limit } = request.query;
-      const before = cursor === undefined ? undefined : readCursor(cursor);
-      if (cursor !== undefined && before === undefined) {
-        return reply.code(422).send({ errors: { cursor: ['is invalid'] } });
-      }
-      const query = { routeId, state, recipient, before, limit: limit + 1 };
+      const { route_id: routeId, status: state, recipient } = request.query;
+      const page = readPage(request.query);
+      if (!page) return reply.code(422).send(INVALID_CURSOR);
+      const query = { routeId, state, recipient, ...page };
       const found = await listInboundMessages(pool, ownerOf(request), query);
-      const page = found.slice(0, limit);
-      const last = found.length > limit ? page.at(-1) : undefined;
-      return { inbound_messages: page.map(toMessage), next_cursor: last ? writeCursor(last.id) : null };
+      const { rows, next_cursor } = writePage(found, page);
+      return { inbound_messages: rows.map(toMessage), next_cursor };
     });
 
     app.get('/inbound_messages/:id', { schema: showInboundMessageSchema }, async (request, reply) => {

@@ -17,7 +17,7 @@ import {
   showOperatorMessageSchema,
   showOperatorSourceSchema,
 } from '../schemas/operator-messages.ts';
-import { readCursor, writeCursor } from './cursor.ts';
+import { INVALID_CURSOR, readPage, writePage } from './cursor.ts';
 import { fileHeaders } from './foreign-content.ts';
 import { readId } from './id.ts';
 import { COPIES } from './message-sources.ts';
@@ -32,15 +32,12 @@ export function operatorMessageRoutes({ store }: Context): FastifyPluginAsyncTyp
     app.addHook('onRequest', authenticateOperator(pool));
 
     app.get('/operator_messages', { schema: listOperatorMessagesSchema }, async (request, reply) => {
-      const { cursor, purpose, seen: isSeen, limit } = request.query;
-      const before = cursor === undefined ? undefined : readCursor(cursor);
-      if (cursor !== undefined && before === undefined) {
-        return reply.code(422).send({ errors: { cursor: ['is invalid'] } });
-      }
-      const found = await listOperatorMessages(pool, { purpose, isSeen, before, limit: limit + 1 });
-      const page = found.slice(0, limit);
-      const last = found.length > limit ? page.at(-1) : undefined;
-      return { operator_messages: page.map(toMessage), next_cursor: last ? writeCursor(last.id) : null };
+      const { purpose, seen: isSeen } = request.query;
+      const page = readPage(request.query);
+      if (!page) return reply.code(422).send(INVALID_CURSOR);
+      const found = await listOperatorMessages(pool, { purpose, isSeen, ...page });
+      const { rows, next_cursor } = writePage(found, page);
+      return { operator_messages: rows.map(toMessage), next_cursor };
     });
 
     app.get('/operator_messages/:id', { schema: showOperatorMessageSchema }, async (request, reply) => {

@@ -20,7 +20,7 @@ import {
   type SuppressionBody,
   showSuppressionSchema,
 } from '../schemas/suppressions.ts';
-import { readCursor, writeCursor } from './cursor.ts';
+import { INVALID_CURSOR, readPage, writePage } from './cursor.ts';
 import { readId } from './id.ts';
 
 export const NO_SUCH_DOMAIN = { errors: { domain: ['is not a domain of this token'] } };
@@ -30,21 +30,18 @@ export function suppressionRoutes({ store }: Context): FastifyPluginAsyncTypebox
     app.addHook('onRequest', authenticateOwner(store.pool));
 
     app.get('/suppressions', { schema: listSuppressionsSchema }, async (request, reply) => {
-      const { domain, cursor, limit, list, address, reason, stream } = request.query;
+      const { domain, list, address, reason, stream } = request.query;
       const owner = await findOwnedDomain(store.pool, ownerOf(request), domain);
       if (!owner) return reply.code(422).send(NO_SUCH_DOMAIN);
-      const before = cursor === undefined ? undefined : readCursor(cursor);
-      if (cursor !== undefined && before === undefined) {
-        return reply.code(422).send({ errors: { cursor: ['is invalid'] } });
-      }
-      const query = { ...owner, list, reason, stream, before, limit: limit + 1 };
-      const rows = await listSuppressions(store.pool, { ...query, address: address && readAddress(address) });
-      const page = rows.slice(0, limit);
-      const last = page.at(-1);
-      return {
-        suppressions: page.map(toSuppression),
-        next_cursor: rows.length > limit && last ? writeCursor(last.id) : null,
-      };
+      const page = readPage(request.query);
+      if (!page) return reply.code(422).send(INVALID_CURSOR);
+      const query = { ...owner, list, reason, stream, ...page };
+      const found = await listSuppressions(store.pool, {
+        ...query,
+        address: address && readAddress(address),
+      });
+      const { rows, next_cursor } = writePage(found, page);
+      return { suppressions: rows.map(toSuppression), next_cursor };
     });
 
     app.get('/suppressions/:id', { schema: showSuppressionSchema }, async (request, reply) => {

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { inboundStates } from '../models/inbound-message.ts';
 import { listPartsSchema, showAttachmentSchema, showSourceSchema } from './message-sources.ts';
-import { errorSchema, managementFailures, moment, nullable } from './replies.ts';
+import { errorSchema, managementFailures, moment, nextCursor, nullable, pageQuery } from './replies.ts';
 
 /** What inbound has found; its fields are those of lib/rpc/contracts/inbound-messages.ts. */
 export const finding = Type.Record(Type.String(), Type.Unknown());
@@ -40,13 +40,12 @@ export const listInboundMessagesSchema = {
     route_id: Type.Optional(Type.Integer({ minimum: 1, maximum: 999_999_999_999_999 })),
     status: Type.Optional(Type.Enum(inboundStates)),
     recipient: Type.Optional(Type.String({ maxLength: 320 })),
-    limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
-    cursor: Type.Optional(Type.String({ maxLength: 100, description: 'next_cursor of the page before' })),
+    ...pageQuery,
   }),
   response: {
     200: Type.Object({
       inbound_messages: Type.Array(messageSchema),
-      next_cursor: nullable(Type.String({ description: 'null: this is the last page' })),
+      next_cursor: nextCursor,
     }),
     ...failures,
   },

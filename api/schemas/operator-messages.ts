@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox';
 import { operatorPurposes } from '../models/operator-message.ts';
 import { finding } from './inbound-messages.ts';
 import { showSourceSchema } from './message-sources.ts';
-import { errorSchema, managementFailures, moment, nullable } from './replies.ts';
+import { errorSchema, managementFailures, moment, nextCursor, nullable, pageQuery } from './replies.ts';
 
 const messageSchema = Type.Object({
   id: Type.Integer(),
@@ -29,13 +29,12 @@ export const listOperatorMessagesSchema = {
   querystring: Type.Object({
     purpose: Type.Optional(Type.Enum(operatorPurposes)),
     seen: Type.Optional(Type.Boolean()),
-    limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
-    cursor: Type.Optional(Type.String({ maxLength: 100, description: 'next_cursor of the page before' })),
+    ...pageQuery,
   }),
   response: {
     200: Type.Object({
       operator_messages: Type.Array(messageSchema),
-      next_cursor: nullable(Type.String({ description: 'null: this is the last page' })),
+      next_cursor: nextCursor,
     }),
     ...failures,
   },

@@ -38,3 +38,10 @@ export const moment = Type.String({ format: 'date-time' });
 export const singleLine = Type.String({ maxLength: 200, pattern: '^[^\\u0000-\\u001f]*$' });
 
 export const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+/** Of lists by pages, newest first (routes/cursor.ts) */
+export const pageQuery = {
+  limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
+  cursor: Type.Optional(Type.String({ maxLength: 100, description: 'next_cursor of the page before' })),
+};
+export const nextCursor = nullable(Type.String({ description: 'null: this is the last page' }));

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { lists, MAX_NOTE_CHARACTERS, suppressionReasons, suppressionStreams } from '../models/suppression.ts';
-import { errorSchema, managementFailures, moment, nullable } from './replies.ts';
+import { errorSchema, managementFailures, moment, nextCursor, nullable, pageQuery } from './replies.ts';
 
 const address = Type.String({ minLength: 3, maxLength: 320 });
 const list = Type.Enum(lists);
@@ -37,13 +37,12 @@ export const suppressionFilters = {
 export const listSuppressionsSchema = {
   querystring: Type.Object({
     ...suppressionFilters,
-    limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 }),
-    cursor: Type.Optional(Type.String({ maxLength: 100, description: 'next_cursor of the page before' })),
+    ...pageQuery,
   }),
   response: {
     200: Type.Object({
       suppressions: Type.Array(suppressionSchema),
-      next_cursor: nullable(Type.String()),
+      next_cursor: nextCursor,
     }),
     ...failures,
   },
