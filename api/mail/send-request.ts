@@ -4,6 +4,7 @@
  */
 import type { Settings } from '../../config/schema.ts';
 import { domainOf, type Mailbox } from '../../lib/mail/address.ts';
+import { unsubscribeBase } from '../../lib/unsubscribe.ts';
 import { DEFAULT_STREAM, isStream, type Stream } from '../models/stream.ts';
 import { type Attachment, readAttachments } from './attachments.ts';
 import { type CustomHeader, readCustomHeaders } from './custom-headers.ts';
@@ -52,6 +53,10 @@ export interface ReadOptions {
   limits: Settings['limits'];
   /** Whether recipients can be offered a link to unsubscribe (lib/unsubscribe.ts). */
   offersUnsubscribe: boolean;
+}
+
+export function readOptionsOf(settings: Settings): ReadOptions {
+  return { limits: settings.limits, offersUnsubscribe: unsubscribeBase(settings) !== undefined };
 }
 
 /** @param domain the only domain that From may name */

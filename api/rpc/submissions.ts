@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import { createSubmission, type Submission } from '../../lib/rpc/contracts/submissions.ts';
 import { RpcRefusal } from '../../lib/rpc/server.ts';
 import { trace } from '../../lib/tracing/tracer.ts';
-import { unsubscribeBase } from '../../lib/unsubscribe.ts';
 import type { Context } from '../app.ts';
+import { readOptionsOf } from '../mail/send-request.ts';
 import { countMessages, TOO_FAST } from '../mail/sending-rate.ts';
 import { readSubmission } from '../mail/submission.ts';
 import { readSubmissionKey } from '../mail/submission-key.ts';
@@ -17,10 +17,7 @@ export function submissionCalls(
   { store, settings, metrics, limiter, tracer }: Context,
 ): void {
   const noteUse = createUseNote(store.pool);
-  const options = {
-    limits: settings.limits,
-    offersUnsubscribe: unsubscribeBase(settings) !== undefined,
-  };
+  const options = readOptionsOf(settings);
   const maxBodyBytes = app.initialConfig.bodyLimit ?? settings.limits.maxMessageBytes;
   registerCall(
     app,
