@@ -1,6 +1,6 @@
 /** Reads what a route is asked to be, and says what is wrong with it, field by field. */
 import { normalizeDomain } from '../../lib/mail/address.ts';
-import type { NewInboundRoute } from '../models/inbound-route.ts';
+import type { NewInboundRoute } from '../models/inbound-route-lifecycle.ts';
 import type { NewRouteBody } from '../schemas/inbound-routes.ts';
 import { type Refusal, readTarget, refuse, type TargetChecks } from './read-target.ts';
 

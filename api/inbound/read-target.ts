@@ -1,6 +1,7 @@
 /** Reads where a route is asked to lead, and says what is wrong with it, field by field. */
 import { normalizeAddress } from '../../lib/mail/address.ts';
-import type { InboundRoute, NewInboundRoute } from '../models/inbound-route.ts';
+import type { InboundRoute } from '../models/inbound-route.ts';
+import type { NewInboundRoute } from '../models/inbound-route-lifecycle.ts';
 import type { NewRouteBody } from '../schemas/inbound-routes.ts';
 import type { CheckEndpoint } from '../webhooks/endpoint-check.ts';
 

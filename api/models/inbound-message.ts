@@ -2,7 +2,7 @@
 import type { NewInboundMessage } from '../../lib/rpc/contracts/inbound-messages.ts';
 import type { Queryable } from '../database.ts';
 import type { InboundRoute } from './inbound-route.ts';
-import type { ListOwner } from './list-owner.ts';
+import { type ListOwner, ownerParameters } from './list-owner.ts';
 import type { Attempt } from './webhook-attempt.ts';
 
 export const inboundStates = ['stored', 'queued', 'retrying', 'delivered', 'failed'] as const;
@@ -58,7 +58,7 @@ export interface InboundQuery {
 /** Newest first. */
 export async function listInboundMessages(
   db: Queryable,
-  { organizationId, domainId }: ListOwner,
+  owner: ListOwner,
   { routeId, state, recipient, before, limit }: InboundQuery,
 ): Promise<InboundMessage[]> {
   const { rows } = await db.query<InboundMessage>(
@@ -71,15 +71,7 @@ export async function listInboundMessages(
         and ($6::bigint is null or message.id < $6)
       order by message.id desc
       limit $7`,
-    [
-      organizationId,
-      domainId ?? null,
-      routeId ?? null,
-      state ?? null,
-      recipient ?? null,
-      before ?? null,
-      limit,
-    ],
+    [...ownerParameters(owner), routeId ?? null, state ?? null, recipient ?? null, before ?? null, limit],
   );
   return rows;
 }
@@ -88,11 +80,11 @@ export async function listInboundMessages(
 export async function findInboundMessage(
   db: Queryable,
   id: number,
-  { organizationId, domainId }: ListOwner,
+  owner: ListOwner,
 ): Promise<InboundMessage | undefined> {
   const { rows } = await db.query<InboundMessage>(
     `select ${inboundColumns} from inbound_messages message where ${isOwned} and message.id = $3`,
-    [organizationId, domainId ?? null, id],
+    [...ownerParameters(owner), id],
   );
   return rows[0];
 }

@@ -8,6 +8,11 @@ export interface ListOwner {
   domainId: number | undefined;
 }
 
+/** For `organization_id = $1 and ($2::bigint is null or domain_id = $2)` */
+export function ownerParameters({ organizationId, domainId }: ListOwner): [number, number | null] {
+  return [organizationId, domainId ?? null];
+}
+
 /**
  * The owner, narrowed to a domain by its name; without a name as it is.
  * @returns undefined when the domain is not the owner's

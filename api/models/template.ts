@@ -1,6 +1,6 @@
 /** Templates: texts with Liquid in them, of a domain or of all domains of an organization. */
 import type { Queryable } from '../database.ts';
-import type { ListOwner } from './list-owner.ts';
+import { type ListOwner, ownerParameters } from './list-owner.ts';
 
 export const MAX_TEMPLATES = 1_000;
 
@@ -43,7 +43,7 @@ const isOwned = 'template.organization_id = $1 and ($2::bigint is null or templa
 export async function listTemplates(db: Queryable, owner: ListOwner): Promise<TemplateSummary[]> {
   const { rows } = await db.query<TemplateSummary>(
     `select ${summary} from templates template where ${isOwned} order by template.name, template.id`,
-    valuesOf(owner),
+    ownerParameters(owner),
   );
   return rows;
 }
@@ -56,7 +56,7 @@ export async function findTemplate(
 ): Promise<MailTemplate | undefined> {
   const { rows } = await db.query<MailTemplate>(
     `select ${everything} from templates template where ${isOwned} and template.id = $3`,
-    [...valuesOf(owner), id],
+    [...ownerParameters(owner), id],
   );
   return rows[0];
 }
@@ -89,7 +89,7 @@ export async function createTemplate(db: Queryable, template: NewTemplate): Prom
             select $1, $2, $3, $4, $5, $6
              where (select count(*) from templates where organization_id = $1) < $7
          returning ${everything}`,
-      [...valuesOf(template), name, subject, htmlbody, textbody, MAX_TEMPLATES],
+      [...ownerParameters(template), name, subject, htmlbody, textbody, MAX_TEMPLATES],
     ),
   );
   return result ?? { ok: false, reason: 'too_many' };
@@ -114,7 +114,7 @@ export async function updateTemplate(
         where ${isOwned} and template.id = $3
     returning ${everything}`,
       [
-        ...valuesOf(owner),
+        ...ownerParameters(owner),
         id,
         name ?? null,
         ...[subject, htmlbody, textbody].flatMap((text) => [text !== undefined, text ?? null]),
@@ -131,13 +131,9 @@ export async function deleteTemplate(
 ): Promise<TemplateSummary | undefined> {
   const { rows } = await db.query<TemplateSummary>(
     `delete from templates template where ${isOwned} and template.id = $3 returning ${summary}`,
-    [...valuesOf(owner), id],
+    [...ownerParameters(owner), id],
   );
   return rows[0];
-}
-
-function valuesOf({ organizationId, domainId }: ListOwner): [number, number | null] {
-  return [organizationId, domainId ?? null];
 }
 
 /** Undefined: no row was written. */

@@ -7,6 +7,8 @@ import type { Pool } from '../database.ts';
 import type { ListOwner } from '../models/list-owner.ts';
 import { authenticateDomain, authenticateOrganization, organizationIdOf } from './authentication.ts';
 
+export const NO_SUCH_DOMAIN = { errors: { domain: ['is not a domain of this token'] } };
+
 /** The organization's token where both are given: it may do more. */
 export function authenticateOwner(pool: Pool) {
   const asDomain = authenticateDomain(pool);

@@ -5,19 +5,17 @@ import { askToConfirm, findAskProblem } from '../inbound/ask-to-confirm.ts';
 import { readRoute } from '../inbound/read-route.ts';
 import { readTargetChange } from '../inbound/read-target.ts';
 import { hasEndpoint } from '../models/inbound-endpoint.ts';
+import { findInboundRoute, type InboundRoute, listInboundRoutes } from '../models/inbound-route.ts';
 import {
   changeInboundRoute,
   createInboundRoute,
   deleteInboundRoute,
-  findInboundRoute,
-  type InboundRoute,
-  listInboundRoutes,
   MAX_ROUTES,
-} from '../models/inbound-route.ts';
+} from '../models/inbound-route-lifecycle.ts';
 import { findOwnedDomain, nameOfDomain } from '../models/list-owner.ts';
 import { change } from '../plugins/audit.ts';
 import { NOT_FOUND } from '../plugins/errors.ts';
-import { authenticateOwner, ownerOf } from '../plugins/list-owner.ts';
+import { authenticateOwner, NO_SUCH_DOMAIN, ownerOf } from '../plugins/list-owner.ts';
 import {
   changeInboundRouteSchema,
   createInboundRouteSchema,
@@ -31,7 +29,6 @@ import { createEndpointCheck, createServerCheck } from '../webhooks/endpoint-che
 import { formatSecret } from '../webhooks/signature.ts';
 import { readId } from './id.ts';
 
-const NO_SUCH_DOMAIN = { errors: { domain: ['is not a domain of this token'] } };
 const ADDRESS_STAYS = { errors: { address: ['cannot be changed: make another route'] } };
 const refusals = {
   taken: { errors: { address: ['has a route already'] } },

@@ -12,7 +12,7 @@ import {
 } from '../models/suppression-import.ts';
 import { change } from '../plugins/audit.ts';
 import { NOT_FOUND } from '../plugins/errors.ts';
-import { authenticateOwner, ownerOf } from '../plugins/list-owner.ts';
+import { authenticateOwner, NO_SUCH_DOMAIN, ownerOf } from '../plugins/list-owner.ts';
 import {
   createImportSchema,
   exportSchema,
@@ -22,7 +22,7 @@ import {
 import { MAX_FILE_MB, receiveFile } from '../suppressions/receive-file.ts';
 import { writeCsv } from '../suppressions/write-csv.ts';
 import { readId } from './id.ts';
-import { NO_SUCH_DOMAIN, readAddress } from './suppressions.ts';
+import { readAddress } from './suppressions.ts';
 
 const RUNNING = { error: 'An import of this organization is still running' };
 const TOO_LARGE = { errors: { file: [`is larger than ${MAX_FILE_MB} MB`] } };

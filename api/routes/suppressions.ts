@@ -12,7 +12,7 @@ import {
 } from '../models/suppression.ts';
 import { change } from '../plugins/audit.ts';
 import { NOT_FOUND } from '../plugins/errors.ts';
-import { authenticateOwner, ownerOf } from '../plugins/list-owner.ts';
+import { authenticateOwner, NO_SUCH_DOMAIN, ownerOf } from '../plugins/list-owner.ts';
 import {
   createSuppressionSchema,
   deleteSuppressionSchema,
@@ -22,8 +22,6 @@ import {
 } from '../schemas/suppressions.ts';
 import { INVALID_CURSOR, readPage, writePage } from './cursor.ts';
 import { readId } from './id.ts';
-
-export const NO_SUCH_DOMAIN = { errors: { domain: ['is not a domain of this token'] } };
 
 export function suppressionRoutes({ store }: Context): FastifyPluginAsyncTypebox {
   return async (app) => {

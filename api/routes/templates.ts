@@ -15,7 +15,7 @@ import {
 } from '../models/template.ts';
 import { change } from '../plugins/audit.ts';
 import { NOT_FOUND } from '../plugins/errors.ts';
-import { authenticateOwner, ownerOf } from '../plugins/list-owner.ts';
+import { authenticateOwner, NO_SUCH_DOMAIN, ownerOf } from '../plugins/list-owner.ts';
 import {
   createTemplateSchema,
   deleteTemplateSchema,
@@ -29,7 +29,6 @@ import {
 import { readData } from '../templates/fill.ts';
 import { readId } from './id.ts';
 
-const NO_SUCH_DOMAIN = { errors: { domain: ['is not a domain of this token'] } };
 const refusals = {
   taken: { errors: { name: ['has already been taken'] } },
   too_many: { errors: { request: [`there are ${MAX_TEMPLATES} templates already`] } },
