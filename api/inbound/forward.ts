@@ -66,7 +66,7 @@ export function isLooping(content: Buffer, recipient: string): boolean {
   );
 }
 
-/** @param client what it says of itself cannot end the line */
+/** @param client what it, or its DNS, says of itself can end neither the line nor the comment */
 export function trace(
   {
     client: { ip, helo, host },
@@ -75,11 +75,11 @@ export function trace(
   }: { client: NewInboundMessage['client']; recipient: string; hostname: string },
   now = new Date(),
 ): string {
-  const greeting = helo.replaceAll(/[^!-'*-~]/g, '?') || 'unknown';
+  const sayable = (text: string) => text.replaceAll(/[^!-'*-[\]-~]/g, '?') || 'unknown';
   const address = ip.includes(':') ? `IPv6:${ip}` : ip;
   return [
     `Delivered-To: ${recipient}`,
-    `Received: from ${greeting} (${host ?? 'unknown'} [${address}])`,
+    `Received: from ${sayable(helo)} (${sayable(host ?? '')} [${address}])`,
     `\tby ${hostname} with ESMTP; ${now.toUTCString().replace('GMT', '+0000')}`,
     '',
   ].join('\r\n');
