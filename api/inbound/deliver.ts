@@ -100,10 +100,12 @@ async function send(
   const read = readServerUrl(delivery.url, context.urls.addresses);
   if (!read.ok) return { ok: false, reason: 'private_address', detail: read.reason };
   const [user = '', ...rest] = credentialsOf(message, delivery, context)?.split(':') ?? [];
+  const credentials = user === '' ? undefined : { user, pass: rest.join(':') };
   return context.sendSmtp({
     server: read.server,
-    requiresTls: message.requiresTls,
-    credentials: user === '' ? undefined : { user, pass: rest.join(':') },
+    // Two changes of a route at a time could make one that sends a password in clear.
+    requiresTls: message.requiresTls || credentials !== undefined,
+    credentials,
     envelope: { from: message.envelopeFrom, to: message.recipient },
     content,
   });
