@@ -1,6 +1,6 @@
 /**
- * Each night a backup, each Sunday its proof, in a process of their own (deploy/backup/run.ts): encryption and compression would
- * keep the worker's other jobs waiting.
+ * Each night a backup, each Sunday its proof, in a process of their own (deploy/backup/run.ts): encryption and
+ * compression would keep the worker's other jobs waiting.
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

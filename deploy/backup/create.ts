@@ -8,15 +8,18 @@
 import { basename } from 'node:path';
 import type pg from 'pg';
 import type { Settings } from '../../config/schema.ts';
+import { projectRoot } from '../local/installation.ts';
+import { readVersion } from '../migrations/release-migrations.ts';
 import { type ArchiveWriter, writeArchive } from './archive.ts';
+import { openBucket } from './bucket.ts';
 import { connect, listAppliedMigrations, listTables } from './catalog.ts';
+import { openDirectory } from './directory.ts';
 import { beginSnapshot, dumpTables } from './dump.ts';
 import { createEncrypter } from './keys.ts';
 import { HEAD, type Head, MANIFEST, type Manifest, writeHead, writeManifest } from './manifest.ts';
 import { listStoredObjects } from './object-list.ts';
-import { backupName, openBucket, openDirectory, type Place } from './places.ts';
+import { backupName, type Place } from './place.ts';
 import { selectExpired } from './retention.ts';
-import { readVersion } from './version.ts';
 
 export interface BackupResult {
   name: string;
@@ -103,7 +106,7 @@ async function describe(
     'select lower_id as lower, upper_id as upper from message_partitions order by lower_id',
   );
   return {
-    version: readVersion(),
+    version: readVersion(projectRoot),
     createdAt: now.toISOString(),
     instanceId,
     app: { migrations: await listAppliedMigrations(app), tables: await listTables(app) },

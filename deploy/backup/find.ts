@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { Settings } from '../../config/schema.ts';
 import { openFile } from './archive.ts';
-import { openBucket, openDirectory, type Place, type StoredBackup } from './places.ts';
+import { openBucket } from './bucket.ts';
+import { openDirectory } from './directory.ts';
+import type { Place, PlaceSettings, StoredBackup } from './place.ts';
 
 export interface FoundBackup {
   name: string;
@@ -17,8 +18,6 @@ export interface ListedBackup extends StoredBackup {
   /** All that have it, for people */
   places: string[];
 }
-
-type PlaceSettings = Pick<Settings, 'directory' | 'backup' | 'secrets'>;
 
 /** @param wanted `latest`, a name, or the path of a file @returns undefined where there is none */
 export async function findBackup(settings: PlaceSettings, wanted: string): Promise<FoundBackup | undefined> {

@@ -1,6 +1,6 @@
 /**
- * `node deploy/backup/run.ts create|verify`: what the worker's schedule runs as a process of its own, so that encryption keeps no
- * job waiting. Prints the result as JSON. Exits 1, with a line on stderr, when it failed.
+ * `node deploy/backup/run.ts create|verify`: what the worker's schedule runs as a process of its own, so that encryption
+ * keeps no job waiting. Prints the result as JSON. Exits 1, with a line on stderr, when it failed.
  *
  * Trusts: the settings, both databases. Never: writes a secret or a row anywhere but into the encrypted file.
  * Settings: database, queue, storage, backup, secrets.

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { backupName, readBackupName } from '../../../deploy/backup/places.ts';
+import { backupName, readBackupName } from '../../../deploy/backup/place.ts';
 import { selectExpired } from '../../../deploy/backup/retention.ts';
 
 const DAY_MS = 86_400_000;
