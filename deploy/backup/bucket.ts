@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
 import type { S3mini } from 's3mini';
 import { openS3Bucket } from '../../lib/s3-bucket.ts';
 import { type Place, type PlaceSettings, selectBackups } from './place.ts';
@@ -14,6 +13,8 @@ export interface Bucket extends Place {
 }
 
 const PART_BYTES = 16 * 1024 * 1024;
+/** Of an upload, as S3 has it */
+const MAX_PARTS = 10_000;
 const REQUEST_TIMEOUT_MS = 300_000;
 const CONTENT_TYPE = 'application/octet-stream';
 
@@ -36,15 +37,25 @@ export function openBucket({
       return selectBackups(objects.map(({ Key, Size }) => ({ name: Key, bytes: Number(Size) })));
     },
     async read(name) {
-      const response = await bucket.getObjectResponse(name);
-      if (!response?.body) throw new Error(`${backup.endpoint} has no ${name}`);
-      return Readable.fromWeb(response.body as ReadableStream<Uint8Array>);
+      const size = await bucket.getContentLength(name);
+      return Readable.from(readParts(bucket, name, size), { objectMode: false });
     },
     async remove(name) {
       if (!(await bucket.deleteObject(name))) throw new Error(`${backup.endpoint} did not remove ${name}`);
     },
     upload: (path) => uploadFile(bucket, path),
   };
+}
+
+/** A restore takes its time between them, which none of the requests is to wait for. */
+async function* readParts(bucket: S3mini, key: string, size: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < size; ) {
+    const end = Math.min(at + PART_BYTES, size);
+    const part = Buffer.from(await (await bucket.getObjectRaw(key, false, at, end)).arrayBuffer());
+    if (part.length !== end - at) throw new Error(`${key} did not come in the parts that were asked for`);
+    yield part;
+    at = end;
+  }
 }
 
 async function uploadFile(bucket: S3mini, path: string): Promise<void> {
@@ -55,11 +66,11 @@ async function uploadFile(bucket: S3mini, path: string): Promise<void> {
     const id = await bucket.getMultipartUploadId(key, CONTENT_TYPE);
     try {
       const parts = [];
-      for (let number = 1, at = 0; at < size; number++, at += PART_BYTES) {
-        const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(PART_BYTES, size - at)), {
-          position: at,
-        });
-        const part = buffer.subarray(0, bytesRead);
+      const partBytes = Math.max(PART_BYTES, Math.ceil(size / MAX_PARTS));
+      for (let number = 1, at = 0; at < size; number++, at += partBytes) {
+        const part = Buffer.alloc(Math.min(partBytes, size - at));
+        const { bytesRead } = await file.read(part, { position: at });
+        if (bytesRead < part.length) throw new Error(`${path} became shorter while it was sent`);
         const taken = await bucket.uploadPart(key, id, part, number);
         if (bucket.sanitizeETag(taken.etag) !== createHash('md5').update(part).digest('hex'))
           throw new Error(`part ${number} of ${key} did not arrive as it was sent`);
