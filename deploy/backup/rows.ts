@@ -16,17 +16,18 @@ const EMPTY = Buffer.alloc(0);
 export class RowCounter {
   #rows = 0;
   #sum = 0n;
-  #rest = EMPTY;
+  /** Of a row that goes on: in pieces, since one of many megabytes comes in thousands */
+  #rest: Buffer[] = [];
 
   /** @returns the whole rows that end in it, with what was left over before */
   take(chunk: Buffer): Buffer {
     const end = chunk.lastIndexOf(LINE_FEED) + 1;
     if (end === 0) {
-      this.#rest = Buffer.concat([this.#rest, chunk]);
+      if (chunk.length > 0) this.#rest.push(chunk);
       return EMPTY;
     }
-    const whole = Buffer.concat([this.#rest, chunk.subarray(0, end)]);
-    this.#rest = Buffer.from(chunk.subarray(end));
+    const whole = Buffer.concat([...this.#rest, chunk.subarray(0, end)]);
+    this.#rest = end < chunk.length ? [Buffer.from(chunk.subarray(end))] : [];
     this.#count(whole);
     return whole;
   }
