@@ -1,13 +1,16 @@
 /** Restores a backup into two databases made for it, reads every table again, compares, and drops them. */
-import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Settings } from '../../config/schema.ts';
+import { shortDigest } from '../local/installation.ts';
 import { connect } from './catalog.ts';
 import { dumpTable } from './dump.ts';
 import { isSame } from './load.ts';
 import type { DatabaseManifest, Table } from './manifest.ts';
 import { type RestoreTarget, restoreBackup } from './restore.ts';
+
+/** Held by one verification at a time, in the app database */
+const LOCK_ID = 4_711_002;
 
 export interface Verification {
   createdAt: string;
@@ -20,26 +23,51 @@ export interface Verification {
   differing: string[];
 }
 
-/** @throws where it cannot be restored at all */
+/** @throws where it cannot be restored at all, or another is at it */
 export async function verifyBackup(
   source: Readable,
   settings: Pick<Settings, 'database' | 'secrets'>,
 ): Promise<Verification> {
   const startedAt = performance.now();
-  const suffix = randomBytes(5).toString('hex');
-  const names = { app: `postern_verify_app_${suffix}`, queue: `postern_verify_queue_${suffix}` };
   try {
-    for (const name of Object.values(names)) await onServer(settings, `create database ${name}`);
-    const target = { app: urlOf(settings, names.app), queue: urlOf(settings, names.queue) };
-    return {
-      ...(await restoreAndCompare(source, settings, target)),
-      seconds: (performance.now() - startedAt) / 1000,
-    };
+    const result = await withScratchDatabases(settings, (target) =>
+      restoreAndCompare(source, settings, target),
+    );
+    return { ...result, seconds: (performance.now() - startedAt) / 1000 };
   } finally {
     source.destroy();
-    for (const name of Object.values(names))
-      await onServer(settings, `drop database if exists ${name} with (force)`);
   }
+}
+
+/** Two databases called after the one of the settings: those that a verification left that was killed go first. */
+async function withScratchDatabases<T>(
+  { database }: Pick<Settings, 'database'>,
+  action: (target: RestoreTarget) => Promise<T>,
+): Promise<T> {
+  const server = await connect(database.url);
+  try {
+    const { rows } = await server.query<{ name: string; locked: boolean }>(
+      'select current_database() as name, pg_try_advisory_lock($1) as locked',
+      [LOCK_ID],
+    );
+    const { name = '', locked = false } = rows[0] ?? {};
+    if (!locked) throw new Error('another verification is under way');
+    const suffix = shortDigest(name);
+    const names = { app: `postern_verify_app_${suffix}`, queue: `postern_verify_queue_${suffix}` };
+    await dropDatabases(server, Object.values(names));
+    try {
+      for (const scratch of Object.values(names)) await server.query(`create database ${scratch}`);
+      return await action({ app: urlOf(database.url, names.app), queue: urlOf(database.url, names.queue) });
+    } finally {
+      await dropDatabases(server, Object.values(names));
+    }
+  } finally {
+    await server.end();
+  }
+}
+
+async function dropDatabases(server: pg.Client, names: readonly string[]): Promise<void> {
+  for (const name of names) await server.query(`drop database if exists ${name} with (force)`);
 }
 
 async function restoreAndCompare(
@@ -78,16 +106,6 @@ async function compare(url: string, tables: readonly Table[], manifest: Database
   }
 }
 
-function urlOf({ database }: Pick<Settings, 'database'>, name: string): string {
-  return Object.assign(new URL(database.url), { pathname: `/${name}` }).href;
-}
-
-async function onServer({ database }: Pick<Settings, 'database'>, sql: string): Promise<void> {
-  const client = new pg.Client({ connectionString: database.url });
-  await client.connect();
-  try {
-    await client.query(sql);
-  } finally {
-    await client.end();
-  }
+function urlOf(server: string, name: string): string {
+  return Object.assign(new URL(server), { pathname: `/${name}` }).href;
 }

@@ -16,6 +16,7 @@ import { createDecrypter } from '../../../deploy/backup/keys.ts';
 import { RestoreRefusal } from '../../../deploy/backup/load.ts';
 import { restoreBackup } from '../../../deploy/backup/restore.ts';
 import { verifyBackup } from '../../../deploy/backup/verify.ts';
+import { shortDigest } from '../../../deploy/local/installation.ts';
 import { newMessage, startTestApi, type Tenant, type TestApi } from '../../api/support.ts';
 import { type ObjectStorage, passOn, startObjectStorage } from '../../support/object-storage.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
@@ -90,6 +91,25 @@ describe('deploy/backup', () => {
     assert.equal(result.tables, rows[0].tables + (queueTables.rowCount ?? 0) - 4 + 1);
     const left = await api.store.pool.query("select from pg_database where datname like 'postern_verify_%'");
     assert.equal(left.rowCount, 0);
+  });
+
+  it('is verified by one at a time, and after one that was killed', async () => {
+    const { name } = await createBackup(settings, new Date('2026-01-02T02:07:00Z'));
+    const own = await connect(api.settings.database.url);
+    try {
+      const { rows } = await own.query('select current_database() as name');
+      await own.query(`create database postern_verify_app_${shortDigest(rows[0].name)}`);
+      await own.query('select pg_advisory_lock(4711002)');
+      await assert.rejects(
+        open(name).then((source) => verifyBackup(source, settings)),
+        /another verification is under way/,
+      );
+      await own.query('select pg_advisory_unlock(4711002)');
+
+      assert.deepEqual((await verifyBackup(await open(name), settings)).differing, []);
+    } finally {
+      await own.end();
+    }
   });
 
   it('opens with the master key and with the key of a recipient, and with no other', async () => {
