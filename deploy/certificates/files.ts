@@ -1,10 +1,10 @@
 /** Where the certificate lies, and what it is worth. The files are what gateway and inbound watch. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Settings } from '../../config/schema.ts';
-import { locateInstallation } from '../../deploy/local/installation.ts';
 import { type Certificate, readExpiry } from '../../lib/certificate.ts';
 import { findCertificateProblems } from '../../lib/certificate-check.ts';
+import { locateInstallation } from '../local/installation.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -57,8 +57,13 @@ export function saveCertificate(files: CertificateFiles, { cert, key }: Certific
   replaceFile(files.chain, cert);
 }
 
+/** For its owner, and for the group where the directory is: deploy/setup makes it for gateway and inbound, which are others. */
 export function replaceFile(path: string, content: string): void {
-  mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
-  writeFileSync(`${path}.next`, content, { mode: 0o600, flush: true });
-  renameSync(`${path}.next`, path);
+  const directory = dirname(path);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const mode = 0o600 | (statSync(directory).mode & 0o040);
+  const next = `${path}.next`;
+  rmSync(next, { force: true });
+  writeFileSync(next, content, { mode, flush: true, flag: 'wx' });
+  renameSync(next, path);
 }

@@ -116,10 +116,18 @@ chmod 700 "$shared/pm2"
 if getent group "$group" >/dev/null && [ "$(id -u)" = 0 ]; then
   chgrp "$group" "$shared"
   chmod 1770 "$shared"
+  make() { if [ ! -e "$2" ] && [ ! -L "$2" ]; then install -d -g "$group" -m "$1" -o "$3" "$2"; fi; }
+  owner=root
+  if getent passwd "$worker" >/dev/null; then owner=$worker; fi
+  # Whoever writes first, the worker or root by bin/postern: the worker writes next, gateway and inbound read the key.
+  make 700 "$shared/backups" "$owner"
+  make 3770 "$shared/tls" root
+  make 2750 "$shared/tls/acme" "$owner"
 else
   chmod 700 "$shared"
 fi`;
-  return { name: 'directories', script: script({ root, releases, shared, group: SERVICE_GROUP }, body) };
+  const variables = { root, releases, shared, group: SERVICE_GROUP, worker: serviceUser('worker') };
+  return { name: 'directories', script: script(variables, body) };
 }
 
 /** Never another master key than that of the host: what is sealed with it could not be opened again. */
