@@ -1,6 +1,8 @@
 /** Flows of a zone with claimed rows whose destination has no room, found again by what they wait for. */
 import type { Flow } from './flow.ts';
 
+const SITE = 'site:';
+
 interface BlockedDomain {
   flows: Set<Flow>;
   /** As it was known when the first of them was blocked */
@@ -53,6 +55,13 @@ export class BlockedFlows {
   /** Those to all domains of a site. */
   takeSite(site: string): Flow[] {
     return [...(this.#bySite.get(site) ?? [])].flatMap((domain) => [...this.takeDomain(domain)]);
+  }
+
+  /** Those to a domain, or to a site as `site:name`. */
+  takeDestination(destination: string): Iterable<Flow> {
+    return destination.startsWith(SITE)
+      ? this.takeSite(destination.slice(SITE.length))
+      : this.takeDomain(destination);
   }
 
   takeAll(): Flow[] {

@@ -47,7 +47,7 @@ export class Scheduler {
   readonly #zones = new Map<string, Zone>();
   readonly #timed = new Set<Flow>();
   /** Blocked by a rate, by when that ends. */
-  readonly #rateBlocked = new Map<string, { zone: string; domain: string; until: number }>();
+  readonly #rateBlocked = new Map<string, { zone: string; destination: string; until: number }>();
   readonly #full = new Set<Flow>();
   #buffered = 0;
   #tickedAt = 0;
@@ -101,10 +101,10 @@ export class Scheduler {
       flow.hasDue = true;
       this.#settle(flow);
     }
-    for (const [key, { zone, domain, until }] of this.#rateBlocked) {
+    for (const [key, { zone, destination, until }] of this.#rateBlocked) {
       if (until > now && !isSetBack) continue;
       this.#rateBlocked.delete(key);
-      this.#unblock(zone, domain);
+      this.#unblock(zone, destination);
     }
   }
 
@@ -141,8 +141,9 @@ export class Scheduler {
     if (site === undefined || !blocked.hasSite(site)) return;
     const { source } = row;
     // Room at its own address is all that it leaves behind: without a token there, nobody is woken for nothing.
-    if (source && experience && this.destinations.pacedUntil(domain, source, experience.now)) return;
-    for (const flow of blocked.takeSite(site)) this.#settle(flow);
+    const until = source && experience && this.destinations.pacedUntil(domain, source, experience.now);
+    if (until) this.#wakeAt(zone, `site:${site}`, until);
+    else this.#unblock(zone, `site:${site}`);
   }
 
   /** What to claim from the database for the zone's senders, in turn by flow; those flows are then being claimed. */
@@ -226,12 +227,8 @@ export class Scheduler {
 
   /** As `reconsider`, of those to these destinations: domains, or sites as `site:name`. */
   reconsiderDestinations(destinations: ReadonlySet<string>): void {
-    for (const { blocked } of this.#zones.values()) {
-      for (const destination of destinations) {
-        const isSite = destination.startsWith('site:');
-        const flows = isSite ? blocked.takeSite(destination.slice(5)) : blocked.takeDomain(destination);
-        for (const flow of flows) this.#settle(flow);
-      }
+    for (const zone of this.#zones.keys()) {
+      for (const destination of destinations) this.#unblock(zone, destination);
     }
   }
 
@@ -249,13 +246,19 @@ export class Scheduler {
     zone.ready.delete(flow);
     zone.hungry.delete(flow);
     zone.blocked.add(flow, this.destinations.siteOf(flow.domain));
-    if (Number.isFinite(until)) {
-      this.#rateBlocked.set(`${flow.zone} ${flow.domain}`, { zone: flow.zone, domain: flow.domain, until });
-    }
+    this.#wakeAt(flow.zone, flow.domain, until);
   }
 
-  #unblock(zoneName: string, domain: string): void {
-    for (const flow of this.#zoneOf(zoneName).blocked.takeDomain(domain)) this.#settle(flow);
+  /** The earliest of several moments counts. */
+  #wakeAt(zone: string, destination: string, until: number): void {
+    const key = `${zone} ${destination}`;
+    const earliest = Math.min(until, this.#rateBlocked.get(key)?.until ?? until);
+    if (Number.isFinite(earliest)) this.#rateBlocked.set(key, { zone, destination, until: earliest });
+  }
+
+  /** @param destination a domain, or a site as `site:name` */
+  #unblock(zone: string, destination: string): void {
+    for (const flow of this.#zoneOf(zone).blocked.takeDestination(destination)) this.#settle(flow);
   }
 
   /** Puts the flow where it belongs after something about it has changed. */

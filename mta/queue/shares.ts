@@ -250,7 +250,7 @@ export class Shares implements LimitKeeper {
   #blockageAlone(share: Share, now: number): Blockage | undefined {
     const { connections, ratePerSecond } = share.limit;
     if (share.inFlight >= Math.max(1, Math.floor(connections / this.#instances)))
-      return { until: Number.POSITIVE_INFINITY, by: 'concurrency' };
+      return { until: now + RECHECK_MS, by: 'concurrency' }; // what ends may be of another zone, and wakes nobody here
     if (ratePerSecond === undefined || !share.bucket) return undefined;
     const tokenAt = nextTokenAt(share.bucket, ratePerSecond / this.#instances, now);
     return tokenAt > now ? { until: tokenAt, by: 'rate' } : undefined;

@@ -226,6 +226,25 @@ describe('scheduler and local addresses', () => {
     );
   });
 
+  it('wakes what waits at a site when the address has a token again, though nothing is under way by then', () => {
+    const schedule = new Scheduler(() => undefined, {
+      sourcesOf: () => [ONE],
+      paces: { limitOf: () => ({ connections: 1, ratePerSecond: 1 }), noteBlocked: () => {} },
+    });
+    for (const domain of ['one.test', 'other.test']) {
+      schedule.destinations.setSite(domain, 'big');
+      schedule.addClaimed(row({ domain }));
+    }
+    const [first, ...more] = takeAll(schedule);
+    assert.equal(more.length, 0);
+    schedule.release(first ?? assert.fail(), { reaction: 'answer', response: '', now: NOW });
+    assert.equal(takeAll(schedule).length, 0);
+
+    schedule.tick(NOW + 1_000);
+
+    assert.equal(takeAll(schedule, NOW + 1_000).length, 1);
+  });
+
   it('passes over what waits for its address', () => {
     const schedule = pacedScheduler(({ pinnedAddress }) => [pinnedAddress ?? OTHER]);
     for (let i = 0; i < 2; i++) schedule.addClaimed(row({ pinnedAddress: ONE }));
