@@ -218,6 +218,8 @@ export class Shares implements LimitKeeper {
   /** @returns whether a delivery that waits may start */
   #take(share: Share, request: ShareRequest, reply: ShareReply, now: number): boolean {
     const { tokens = 0, slots, version } = reply;
+    // Redis counts what it was allowed as held until it has said once more that there is nothing.
+    const isForgotten = !request.wantsSlots && share.slots === 0;
     share.tokens += tokens;
     share.slots = slots;
     share.isKnown = true;
@@ -227,7 +229,7 @@ export class Shares implements LimitKeeper {
       const pace: unknown = reply.pace === undefined ? undefined : JSON.parse(reply.pace);
       this.#pacing?.agree(share.name, { version, isAccepted: reply.accepted ?? false, pace });
     }
-    if (!request.wantsSlots && share.inFlight === 0 && !share.isWanted) this.#shares.delete(share.name);
+    if (isForgotten && share.inFlight === 0 && !share.isWanted) this.#shares.delete(share.name);
     const mayStart = share.inFlight < slots && (share.limit.ratePerSecond === undefined || share.tokens >= 1);
     if (!mayStart || !share.isWanted) return false;
     share.isWanted = false;

@@ -1,5 +1,6 @@
 /** What an instance says of the limits that it shares, with an exchange that only listens. */
 import assert from 'node:assert/strict';
+import { mock } from 'node:test';
 import { paceOf } from '../../../lib/sites.ts';
 import { paceName } from '../../../mta/queue/destinations.ts';
 import { Pacing } from '../../../mta/queue/pacing.ts';
@@ -28,6 +29,8 @@ function createShares(answer: (request: ShareRequest) => ShareReply) {
 }
 
 describe('shares of an instance', () => {
+  afterEach(() => mock.restoreAll());
+
   it('a pace that fell goes with the limit that it is now, though no delivery has asked since', async () => {
     const { shares, pacing, said } = createShares(() => ({ slots: 1, version: 1, accepted: true }));
     shares.blockageOf(NAME, pacing.limitOf(ADDRESS, 'google'), Date.now());
@@ -41,5 +44,20 @@ describe('shares of an instance', () => {
     const { rate: proposed } = JSON.parse(pace ?? assert.fail());
     assert.deepEqual([rate, concurrency], [proposed, Math.floor(paceOf('google').concurrency.start / 2)]);
     assert.equal(rate, paceOf('google').rate.start / 2);
+  });
+
+  it('what it was allowed and has no mail for it gives up, and says that it has', async () => {
+    const { shares, said } = createShares(({ wantsSlots }) => ({ slots: wantsSlots ? 1 : 0 }));
+    shares.blockageOf('limit default one.test', { connections: 1 }, Date.now());
+    await shares.exchange();
+    const later = performance.now() + 2_000;
+    mock.method(performance, 'now', () => later);
+
+    for (let round = 0; round < 5; round++) await shares.exchange();
+
+    assert.deepEqual(
+      said.map(({ wantsSlots }) => wantsSlots),
+      [true, false, false],
+    );
   });
 });
