@@ -2,7 +2,7 @@
  * Who delivers what, now. Sender processes ask for deliveries and wait here until there are some: no polling, no pause.
  *
  * Claimed rows are handed out from memory (scheduler.ts says which); they come there from receivers, which claim what
- * is fresh as they write it, and in batches from the database. A claim is a lease on the row. It ends when its sender
+ * is fresh as they write it, and in batches from the database (supply.ts). A claim is a lease on the row. It ends when its sender
  * reports an ending, when the sender's connection closes (then the row is due again at once), or when nobody has
  * renewed the lease: see leases.ts.
  */
@@ -10,7 +10,7 @@ import type pg from 'pg';
 import type { Logger } from '../../lib/log.ts';
 import type { FindSite } from '../../lib/mx-site.ts';
 import { ActiveClaims } from './active-claims.ts';
-import { claimRows, findFlows, findNextDue, giveBackRows } from './claim-rows.ts';
+import { findFlows } from './claim-rows.ts';
 import type { LimitOf } from './destinations.ts';
 import type { EndedDelivery } from './ended-delivery.ts';
 import { Gate, type PauseCheck } from './gate.ts';
@@ -21,6 +21,7 @@ import type { ClaimedRow, FlowKey } from './rows.ts';
 import { Scheduler, type SourcesOf } from './scheduler.ts';
 import { SiteSearch } from './site-search.ts';
 import type { ListedSlowdown } from './slowdowns.ts';
+import { Supply } from './supply.ts';
 import { type Waiter, Waiters } from './waiters.ts';
 
 const TICK_MS = 100;
@@ -28,7 +29,6 @@ const TICK_MS = 100;
 const DISCOVERY_MS = 60_000;
 /** Claimed beyond what senders ask for at the moment. */
 const PREFETCH = 20;
-const RETRY_MS = 500;
 
 export interface ClaimsOptions {
   pool: pg.Pool;
@@ -55,15 +55,15 @@ export class Claims {
   readonly waiters = new Waiters();
   readonly #options: ClaimsOptions;
   readonly #active = new ActiveClaims();
-  readonly #claiming = new Set<string>();
+  readonly #supply: Supply;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #gate: Gate;
   readonly #endedAt = new Map<string, number>();
-  #unknownFlows: FlowKey[] = [];
   #isClosed = false;
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
+    const { pool, instanceId, leaseSeconds, metrics, log } = options;
     const { limitOf, pacing, shared, sourcesOf, findSite } = options;
     const search = findSite && new SiteSearch(findSite, (domain, site) => this.#noteFound(domain, site));
     this.scheduler = new Scheduler(limitOf, {
@@ -71,10 +71,17 @@ export class Claims {
       onSlowdown: (slowdown, isOver) => this.#logSlowdown(slowdown, isOver),
       onUnknownSite: search?.begin,
     });
+    this.#supply = new Supply({
+      ...{ pool, instanceId, leaseSeconds, metrics, log, scheduler: this.scheduler },
+      onClaimed: (zone, rows) => {
+        this.#removeStopped(rows);
+        this.#pump(zone);
+      },
+    });
     this.#gate = new Gate({
       pauses: options.pauses,
       onPassed: (rows) => this.#enter(rows),
-      onError: (error) => this.#warn(error, 'pause'),
+      onError: (error) => this.#supply.warn(error, 'pause'),
     });
   }
 
@@ -83,7 +90,9 @@ export class Claims {
     await this.discover();
     this.#timers.push(
       setInterval(() => this.#tick(), TICK_MS),
-      setInterval(() => void this.discover().catch((error) => this.#warn(error, 'discovery')), DISCOVERY_MS),
+      setInterval(() => {
+        this.discover().catch((error) => this.#supply.warn(error, 'discovery'));
+      }, DISCOVERY_MS),
     );
   }
 
@@ -246,8 +255,7 @@ export class Claims {
     if (this.#options.pacing?.tick()) this.scheduler.reconsider();
     this.scheduler.tick(Date.now());
     this.pumpAllZones();
-    if (this.#unknownFlows.length > 0)
-      void this.#askNextDue().catch((error) => this.#warn(error, 'next due'));
+    void this.#supply.askNextDue();
   }
 
   #pumpAll(rows: { zone: string }[]): void {
@@ -259,9 +267,9 @@ export class Claims {
     if (this.#isClosed) return;
     this.waiters.serve(zone, (waiter) => this.#take(waiter));
     const missing = this.waiters.demandOf(zone);
-    if (this.#claiming.has(zone)) return;
+    if (this.#supply.isClaiming(zone)) return;
     const count = missing > 0 ? missing + PREFETCH : this.scheduler.buffered < PREFETCH ? PREFETCH : 0;
-    if (count > 0) void this.#claim(zone, count);
+    if (count > 0) void this.#supply.claim(zone, count);
   }
 
   #take({ zone, owner, count }: Waiter): ClaimedRow[] {
@@ -276,61 +284,13 @@ export class Claims {
     return rows;
   }
 
-  async #claim(zone: string, count: number): Promise<void> {
-    const wanted = this.scheduler.planClaims(zone, count);
-    if (wanted.length === 0) return;
-    const { pool, instanceId, leaseSeconds, metrics } = this.#options;
-    this.#claiming.add(zone);
-    try {
-      const startedAt = performance.now();
-      const rows = await claimRows(pool, { instanceId, leaseSeconds, wanted });
-      metrics.claimed(rows.length, performance.now() - startedAt);
-      this.#unknownFlows.push(...this.scheduler.finishClaims(wanted, rows));
-      this.#removeStopped(rows);
-      this.#claiming.delete(zone);
-      this.#pump(zone);
-    } catch (error) {
-      this.#warn(error, 'claim');
-      this.scheduler.finishClaims(wanted, undefined);
-      // Meanwhile nothing of this zone is claimed; the next tick after that tries again.
-      setTimeout(() => this.#claiming.delete(zone), RETRY_MS).unref();
-    }
-  }
-
-  async #askNextDue(): Promise<void> {
-    const flows = this.#unknownFlows;
-    this.#unknownFlows = [];
-    try {
-      const moments = await findNextDue(this.#options.pool, flows);
-      for (const [index, flow] of flows.entries()) this.scheduler.setNextDue(flow, moments[index]);
-    } catch (error) {
-      this.#unknownFlows.push(...flows);
-      throw error;
-    }
-  }
-
-  /** The rows are due again. When the database does not answer, their leases run out instead. */
   async #giveBack(rows: ClaimedRow[], options: { hasBegun: boolean }): Promise<void> {
-    if (rows.length === 0) return;
-    try {
-      await giveBackRows(
-        this.#options.pool,
-        rows.map((row) => row.claimId),
-        options,
-      );
-      this.noteDue(rows);
-    } catch (error) {
-      this.#warn(error, 'give back');
-    }
+    if (await this.#supply.giveBack(rows, options)) this.noteDue(rows);
   }
 
   #logSlowdown({ zone, destination, response }: ListedSlowdown, isOver: boolean): void {
     const { log } = this.#options;
     if (isOver) log.info({ zone, destination }, 'destination.recovered');
     else log.warn({ zone, destination, response }, 'destination.slowed');
-  }
-
-  #warn(error: unknown, what: string): void {
-    this.#options.log.warn({ err: error, what }, 'claims.database_failed');
   }
 }
