@@ -1,6 +1,9 @@
 /** The counters of the RPC client. */
 import { Counter, type Registry } from 'prom-client';
 
+/** Counted in each process of the mta, and added up in its master (mta/queue/rpc-counts.ts) */
+export const LOOKUPS_METRIC = 'postern_rpc_lookups_total';
+
 export interface RpcMetrics {
   /** Calls over HTTP. outcome: ok, not_found, refused, unavailable */
   requests: Counter<'contract' | 'outcome'>;
@@ -20,7 +23,7 @@ export function createRpcMetrics(registry: Registry | undefined): RpcMetrics {
       registers,
     }),
     lookups: new Counter({
-      name: 'postern_rpc_lookups_total',
+      name: LOOKUPS_METRIC,
       help: 'Cached RPC look-ups, by what answered them',
       labelNames: ['contract', 'outcome'],
       registers,

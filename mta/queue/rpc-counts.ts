@@ -1,10 +1,9 @@
 /**
- * What the senders have asked the api and its cache. Only the master's metrics are scraped, so each sender reports with its
- * endings what its own counter has gained since the last time.
+ * What the senders have asked the api and its cache. Only the master's metrics are scraped, so each sender reports with
+ * its endings what its own counter has gained since the last time.
  */
 import { Counter, type Registry } from 'prom-client';
-
-const NAME = 'postern_rpc_lookups_total';
+import { LOOKUPS_METRIC } from '../../lib/rpc/metrics.ts';
 
 export interface RpcCount {
   contract: string;
@@ -16,7 +15,7 @@ export interface RpcCount {
 export function watchRpcCounts(registry: Registry): () => Promise<RpcCount[]> {
   const told = new Map<string, number>();
   return async () => {
-    const values = (await registry.getSingleMetric(NAME)?.get())?.values ?? [];
+    const values = (await registry.getSingleMetric(LOOKUPS_METRIC)?.get())?.values ?? [];
     return values.flatMap(({ labels, value }) => {
       const { contract = '', outcome = '' } = labels as Record<string, string>;
       const key = `${contract} ${outcome}`;
@@ -29,7 +28,7 @@ export function watchRpcCounts(registry: Registry): () => Promise<RpcCount[]> {
 
 /** Adds them to the master's own. */
 export function addRpcCounts(registry: Registry, counts: readonly RpcCount[]): void {
-  const counter = registry.getSingleMetric(NAME);
+  const counter = registry.getSingleMetric(LOOKUPS_METRIC);
   if (!(counter instanceof Counter)) return; // no plugin of the master has asked anything yet
   for (const { contract, outcome, count } of counts) counter.inc({ contract, outcome }, count);
 }
