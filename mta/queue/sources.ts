@@ -56,11 +56,10 @@ export class Sources {
     const addresses = this.#rank(row);
     if (site === undefined || this.#blocks.size === 0) return addresses;
     const now = this.#now();
-    const free = addresses.filter((address) => (this.#blocks.get(`${address} ${site}`) ?? 0) <= now);
-    const { pinnedAddress } = row;
-    return pinnedAddress !== undefined && addresses[0] === pinnedAddress && !free.includes(pinnedAddress)
-      ? this.#rankAll(row).filter((address) => (this.#blocks.get(`${address} ${site}`) ?? 0) <= now)
-      : free;
+    const isFree = (address: string) => (this.#blocks.get(`${address} ${site}`) ?? 0) <= now;
+    const free = addresses.filter(isFree);
+    // What is greylisted does not wait for an address that is blocked.
+    return free.length === 0 && row.pinnedAddress !== undefined ? this.#rankAll(row).filter(isFree) : free;
   }
 
   /** By address, how many sites block it now. */
