@@ -78,7 +78,10 @@ export function pluginContext(): PluginContext {
   return context;
 }
 
-/** How plugins ask the api, counted in the registry that ZoneMTA's own figures are in: one client, and so one cache and one pair of Redis connections, a process. */
+/**
+ * How plugins ask the api, counted in the registry that ZoneMTA's own figures are in: one client, and so one cache and
+ * one pair of Redis connections, a process.
+ */
 export function pluginRpc(): RpcClient {
   const { settings, log } = pluginContext();
   rpc ??= createServiceClient(settings, { log, registry: register });

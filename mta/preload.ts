@@ -1,7 +1,7 @@
 /**
  * Loaded into ZoneMTA's master and, by NODE_OPTIONS, into all its children before anything else: answers the six
- * modules that its queue consists of, its log, its way to an MX host and its SMTP connection with ours. The packages stay as they came from
- * npm.
+ * modules that its queue consists of, its log, its way to an MX host and its SMTP connection with ours. The packages
+ * stay as they came from npm.
  */
 import { registerHooks } from 'node:module';
 import { join } from 'node:path';

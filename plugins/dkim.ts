@@ -3,8 +3,9 @@
  *
  * Keys come from the api by RPC, cached (lib/rpc): a rotated key is used within a second. A key that is out of reach
  * defers the delivery with 4.3.0; a message is never sent unsigned, and never signed with a key that was withdrawn.
- * RSA-2048, and Ed25519 beside it where the domain has such a key (RFC 8463); sha256, relaxed/relaxed. From, To and Subject are oversigned, and the fields of one-click unsubscription
- * where there are any: none can be added behind the signature (8.15).
+ * RSA-2048, and Ed25519 beside it where the domain has such a key (RFC 8463); sha256, relaxed/relaxed. From, To and
+ * Subject are oversigned, and the fields of one-click unsubscription where there are any: none can be added behind the
+ * signature (8.15).
  *
  * A forwarded message is not signed: whoever wrote to a domain's address, even in its name, would get its signature.
  *

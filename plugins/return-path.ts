@@ -1,7 +1,8 @@
 /**
  * return-path: every recipient gets an envelope sender of its own (VERP), so that a bounce that comes back later says
  * by itself whose it is: `bounces+<signed token>@<mta.returnPathDomain>`. The null reverse-path stays null: a bounce
- * is never answered by a bounce (RFC 5321 4.5.5). A forwarded message has its author's address in it (SRS), where that fits.
+ * is never answered by a bounce (RFC 5321 4.5.5). A forwarded message has its author's address in it (SRS), where that
+ * fits.
  *
  * Settings: mta.returnPathDomain, secrets.key.
  */

@@ -1,7 +1,7 @@
 /**
- * Postfix' configuration for the benchmarks: a relay to the sink that signs, or a server that takes mail in and throws it
- * away behind the queue. Durable as Postfix always is (it syncs each queue
- * file), every service unchrooted, limits raised so that concurrency does not bind. Pure text, for tests and readers.
+ * Postfix' configuration for the benchmarks: a relay to the sink that signs, or a server that takes mail in and throws
+ * it away behind the queue. Durable as Postfix always is (it syncs each queue file), every service unchrooted, limits
+ * raised so that concurrency does not bind. Pure text, for tests and readers.
  */
 
 import { SELECTOR } from '../world/api.ts';
