@@ -1,6 +1,7 @@
 /**
  * DNS for the checks of a message and the names of clients, with the last answers in memory: mail of one sender comes in
- * crowds. "There is none" is an answer, remembered for a shorter time; a failure is not remembered.
+ * crowds. "There is none" is an answer, remembered for a shorter time; a failure is not remembered, but of a client's name,
+ * which counts as none then.
  */
 import type { Resolver } from 'node:dns/promises';
 import { isIPv6 } from 'node:net';

@@ -33,7 +33,8 @@ function createPoolIndex(pool: Pool): () => Promise<ReadonlyMap<string, string>>
   return async () => {
     if (performance.now() < validUntil) return index;
     validUntil = performance.now() + POOLS_VALID_MS;
-    const pools = await listPools(pool).catch(() => []);
+    const pools = await listPools(pool).catch(() => undefined);
+    if (!pools) return index; // the one from before
     index = new Map(
       pools.flatMap(({ name, addresses }) => addresses.map(({ address }) => [address, name] as const)),
     );
