@@ -33,7 +33,19 @@ export class TaskThread<Task, Answer> {
 
   /** Behind the tasks that are there already. @throws what the task throws */
   run(task: Task): Promise<Outcome<Answer>> {
-    const result = this.#last.then(() => this.#ask(task));
+    return this.#enqueue(() => this.#ask(task));
+  }
+
+  /** As run; `busy`: its turn came later than that, and it was left alone. */
+  runWithin(maxWaitMs: number, task: Task): Promise<Outcome<Answer> | { state: 'busy' }> {
+    const askedAt = performance.now();
+    return this.#enqueue(async () =>
+      performance.now() - askedAt > maxWaitMs ? { state: 'busy' } : this.#ask(task),
+    );
+  }
+
+  #enqueue<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
     this.#last = result.catch(() => undefined); // the caller's matter
     return result;
   }

@@ -2,8 +2,8 @@
  * One attempt to give a message that came in to its route's endpoint. It uses what webhooks use: claim, signature, poster
  * and the rules of what an answer means; five attempts instead of ten. An endpoint may be an SMTP server, too.
  *
- * A message of 30 MB is 100 MB of JSON and more on the way there: so many bytes at a time and no more. What finds no room
- * is left for the end of its lease.
+ * A message of 30 MB is 100 MB of JSON and more on the way there: so many bytes at a time and no more. What finds no room,
+ * or waits too long behind others that are taken apart, is left for the end of its lease.
  */
 import type { Pool } from '../database.ts';
 import { unsealBasicAuth } from '../models/inbound-endpoint.ts';
@@ -58,10 +58,12 @@ async function postByHttp(
   material: Material,
   message: Message,
   content: Buffer,
-): Promise<Attempt> {
+): Promise<Attempt | undefined> {
+  const body = await renderPayload(message, content);
+  if (!body) return undefined;
   const credentials = credentialsOf(message, delivery, context);
   const attempt = await deliverBody(context, delivery, material, {
-    body: await renderPayload(message, content),
+    body,
     delaysSeconds: INBOUND_RETRY_DELAYS_SECONDS,
     headers: credentials ? { Authorization: `Basic ${Buffer.from(credentials).toString('base64')}` } : {},
   });

@@ -3,12 +3,20 @@ import { createMessageThreads } from '../mail/message-threads.ts';
 import { type InboundFacts, renderInbound } from './payload.ts';
 import type { PayloadTask } from './payload-thread.ts';
 
-const run = createMessageThreads<PayloadTask, Uint8Array>(new URL('payload-thread.ts', import.meta.url));
+/** With the longest that a message takes, and the longest POST, it is less than the claim (models/webhook-claim.ts). */
+const MAX_WAIT_MS = 20_000;
 
-/** A message that cannot be taken apart in time, or in the memory there is, goes without its parts: `raw` has it all. */
-export async function renderPayload(facts: InboundFacts, content: Buffer): Promise<Buffer> {
-  const body = await run({ facts, content });
-  return body
-    ? Buffer.from(body.buffer, body.byteOffset, body.length)
-    : renderInbound(facts, content, undefined);
+const run = createMessageThreads<PayloadTask, Uint8Array>(
+  new URL('payload-thread.ts', import.meta.url),
+  MAX_WAIT_MS,
+);
+
+/**
+ * A message that cannot be taken apart in time, or in the memory there is, goes without its parts: `raw` has it all.
+ * Undefined: others are in front of it.
+ */
+export async function renderPayload(facts: InboundFacts, content: Buffer): Promise<Buffer | undefined> {
+  const taken = await run({ facts, content });
+  if (taken.ok) return Buffer.from(taken.answer.buffer, taken.answer.byteOffset, taken.answer.length);
+  return taken.reason === 'busy' ? undefined : renderInbound(facts, content, undefined);
 }

@@ -10,22 +10,29 @@ const SMALL_TIMEOUT_MS = 5_000;
 const TIMEOUT_MS = 20_000;
 const resourceLimits = { maxOldGenerationSizeMb: 512 };
 
-/** @param file of the thread. @returns runs a task; undefined: it takes too long, or too much memory */
+export type Taken<Answer> =
+  | { ok: true; answer: Answer }
+  /** `failed`: it takes too long, or too much memory; `busy`: those before it took too long */
+  | { ok: false; reason: 'failed' | 'busy' };
+
+/** @param file of the thread. @param maxWaitMs for the turn of a small one */
 export function createMessageThreads<Task extends { content: Uint8Array }, Answer>(
   file: URL,
-): (task: Task) => Promise<Answer | undefined> {
+  maxWaitMs = Number.POSITIVE_INFINITY,
+): (task: Task) => Promise<Taken<Answer>> {
   const shared = new TaskThread<Task, Answer>(file, { timeoutMs: SMALL_TIMEOUT_MS, resourceLimits });
   return async (task) => {
-    if (task.content.length <= SMALL_BYTES) return answerOf(await shared.run(task));
+    if (task.content.length <= SMALL_BYTES) return takenOf(await shared.runWithin(maxWaitMs, task));
     const own = new TaskThread<Task, Answer>(file, { timeoutMs: TIMEOUT_MS, resourceLimits });
     try {
-      return answerOf(await own.run(task));
+      return takenOf(await own.run(task));
     } finally {
       await own.close();
     }
   };
 }
 
-function answerOf<Answer>(outcome: Outcome<Answer>): Answer | undefined {
-  return outcome.state === 'done' ? outcome.answer : undefined;
+function takenOf<Answer>(outcome: Outcome<Answer> | { state: 'busy' }): Taken<Answer> {
+  if (outcome.state === 'done') return { ok: true, answer: outcome.answer };
+  return { ok: false, reason: outcome.state === 'busy' ? 'busy' : 'failed' };
 }

@@ -10,6 +10,8 @@ import type { WebhookEventData } from '../webhooks/payload.ts';
 
 /** Twice the longest attempt. */
 const LEASE_SECONDS = 30;
+/** Of mail that came in: it may wait for 20 s, and be taken apart for 5, or for 20 without a wait, before the attempt. */
+const INBOUND_LEASE_SECONDS = 45;
 /** By SMTP (inbound/smtp-sender.ts): a server may take minutes over a message, and then must not get it a second time. */
 const SMTP_LEASE_SECONDS = 600;
 /** So many failures in a row, and an endpoint is tried by one attempt at a time. */
@@ -45,7 +47,7 @@ export interface ClaimRequest {
   troubledLimit: number;
 }
 
-/** Due ones, the longest due of each endpoint first, claimed for LEASE_SECONDS; a fair share of `limit` for each. */
+/** Due ones, the longest due of each endpoint first, each claimed for its lease; a fair share of `limit` for each. */
 export async function claimDeliveries(
   pool: Queryable,
   { underWay, perEndpoint, limit, troubledLimit }: ClaimRequest,
@@ -106,8 +108,11 @@ export async function claimDeliveries(
         where not is_troubled or turn.turn <= $5
      )
      update webhook_deliveries delivery
-        set claim = gen_random_uuid(), 
-            next_attempt_at = now() + make_interval(secs => case when open.url ^@ 'smtp' then ${SMTP_LEASE_SECONDS} else ${LEASE_SECONDS} end)
+        set claim           = gen_random_uuid(),
+            next_attempt_at = now() + make_interval(secs => case when open.url ^@ 'smtp' then ${SMTP_LEASE_SECONDS}
+                                                                 when delivery.inbound_message_id is not null
+                                                                   then ${INBOUND_LEASE_SECONDS}
+                                                                 else ${LEASE_SECONDS} end)
        from due, open
       where delivery.position = due.position and open.id = delivery.webhook_id
   returning delivery.position, delivery.id, delivery.claim, delivery.event, delivery.data, delivery.attempts,

@@ -24,6 +24,15 @@ describe('TaskThread', function () {
     assert.ok(turns > 1);
   });
 
+  it('leaves a task alone whose turn comes too late for it, and does the next', async () => {
+    const [, busy, next] = await Promise.all([
+      thread.run('loop'),
+      thread.runWithin(500, 'answer'),
+      thread.runWithin(50_000, 'answer'),
+    ]);
+    assert.deepEqual([busy.state, next.state], ['busy', 'done']);
+  });
+
   it('ends a task that takes too much memory', async () => {
     const roomy = new TaskThread<OddTask, string>(new URL('odd-thread.ts', import.meta.url), {
       timeoutMs: 50_000,
