@@ -2,8 +2,8 @@
  * One attempt to give a message that came in to its route's endpoint. It uses what webhooks use: claim, signature, poster
  * and the rules of what an answer means; five attempts instead of ten. An endpoint may be an SMTP server, too.
  *
- * A message of 30 MB is 100 MB of JSON and more on the way there: so many bytes at a time and no more. What finds no room,
- * or waits too long behind others that are taken apart, is left for the end of its lease.
+ * A message of 30 MB is 100 MB of JSON and more on the way there: so many bytes at a time and no more, and as many by SMTP,
+ * where a server may take minutes. What finds no room, or waits too long behind others that are taken apart, is put back.
  */
 import type { Pool } from '../database.ts';
 import { unsealBasicAuth } from '../models/inbound-endpoint.ts';
@@ -27,26 +27,28 @@ export interface InboundContext extends DeliverContext {
   sendSmtp: SendSmtp;
 }
 
-let bytesUnderWay = 0;
+const bytesUnderWay = { http: 0, smtp: 0 };
 
-/** Undefined: there is no room now. */
+/** Undefined: there is no room now, or no time. */
 export async function deliverInbound(
   context: InboundContext,
   delivery: ClaimedDelivery,
   material: Material,
 ): Promise<Attempt | undefined> {
   const message = await findInboundForEndpoint(context.pool, delivery.inboundMessageId ?? 0);
-  const size = message?.sizeBytes ?? 0;
-  if (bytesUnderWay > 0 && bytesUnderWay + size > MAX_BYTES_AT_A_TIME) return undefined;
-  bytesUnderWay += size;
+  if (!message) return beginAttempt(delivery)({ outcome: 'message_gone' });
+  const way = message.target === 'smtp' ? 'smtp' : 'http';
+  const size = message.sizeBytes;
+  if (bytesUnderWay[way] > 0 && bytesUnderWay[way] + size > MAX_BYTES_AT_A_TIME) return undefined;
+  bytesUnderWay[way] += size;
   try {
-    const content = message && (await findInboundContent(context.pool, message.id));
-    if (!message || !content) return beginAttempt(delivery)({ outcome: 'message_gone' });
-    return message.target === 'smtp'
+    const content = await findInboundContent(context.pool, message.id);
+    if (!content) return beginAttempt(delivery)({ outcome: 'message_gone' });
+    return way === 'smtp'
       ? await sendBySmtp(context, delivery, message, content)
       : await postByHttp(context, delivery, material, message, content);
   } finally {
-    bytesUnderWay -= size;
+    bytesUnderWay[way] -= size;
   }
 }
 

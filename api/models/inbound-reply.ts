@@ -17,7 +17,8 @@ export async function findRepliedMessage(
     `select message.id
        from message_terms term
        join messages message on message.id = term.message_id
-      where term.terms && $1::text[] and message.domain_id = $2 and message.source <> 'forward' and message.message_id = any($3::text[])
+      where term.terms && $1::text[] and message.domain_id = $2 and message.source <> 'forward'
+        and message.message_id = any($3::text[])
       order by array_position($3::text[], message.message_id), message.id
       limit 1`,
     [

@@ -14,6 +14,7 @@ const LEASE_SECONDS = 30;
 const INBOUND_LEASE_SECONDS = 45;
 /** By SMTP (inbound/smtp-sender.ts): a server may take minutes over a message, and then must not get it a second time. */
 const SMTP_LEASE_SECONDS = 600;
+const PUT_BACK_SECONDS = 5;
 /** So many failures in a row, and an endpoint is tried by one attempt at a time. */
 const TROUBLED_FAILURES = 3;
 
@@ -128,6 +129,19 @@ export async function claimDeliveries(
     [[...underWay.keys()], [...underWay.values()], perEndpoint, limit, Math.max(0, troubledLimit)],
   );
   return rows;
+}
+
+/** It was not tried, and is due again in a moment. */
+export async function putBack(
+  db: Queryable,
+  { position, claim }: Pick<ClaimedDelivery, 'position' | 'claim'>,
+): Promise<void> {
+  await db.query(
+    `update webhook_deliveries
+        set claim = null, next_attempt_at = now() + make_interval(secs => ${PUT_BACK_SECONDS})
+      where position = $1 and claim = $2`,
+    [position, claim],
+  );
 }
 
 /** How long the longest due webhook of an endpoint that is on has been due, in seconds; 0 when none is. */

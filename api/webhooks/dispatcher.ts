@@ -16,7 +16,7 @@ import { createSmtpSender } from '../inbound/smtp-sender.ts';
 import { BOUNCE_INBOUND, TELL_OWNER } from '../jobs/queues.ts';
 import { concludeInbound } from '../models/inbound-message.ts';
 import { type Attempt, concludeAttempts } from '../models/webhook-attempt.ts';
-import { type ClaimedDelivery, claimDeliveries } from '../models/webhook-claim.ts';
+import { type ClaimedDelivery, claimDeliveries, putBack } from '../models/webhook-claim.ts';
 import { createAddressPolicy } from './address-policy.ts';
 import { deliverWebhook, type Material } from './deliver.ts';
 import { createMaterialGatherer } from './material.ts';
@@ -83,7 +83,7 @@ export function startDispatcher({
         delivery.inboundMessageId === null
           ? await deliverWebhook(context, delivery, material)
           : await deliverInbound(inbound, delivery, material);
-      if (!attempt) return;
+      if (!attempt) return await putBack(store.pool, delivery);
       metrics.count(attempt);
       ended.push(attempt);
     } catch (error) {
