@@ -1,9 +1,8 @@
 /** Domains, their DNS records and keys, as the api shows them and as people read them. */
 import Type, { type Static } from 'typebox';
+import { nullable } from './nullable.ts';
 import type { Domain } from './public-api.ts';
 import { clean, formatTable } from './text.ts';
-
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 export const dnsRecordSchema = Type.Object({
   purpose: Type.String(),

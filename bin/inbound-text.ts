@@ -1,8 +1,7 @@
 /** Inbound routes and messages as the API shows them, and as people read them. */
 import Type, { type Static } from 'typebox';
+import { nullable } from './nullable.ts';
 import { formatTable } from './text.ts';
-
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 export const routeSchema = Type.Object({
   id: Type.Integer(),

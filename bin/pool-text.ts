@@ -1,8 +1,7 @@
 /** Sending pools and blocks of addresses, as the api shows them and as people read them. */
 import Type, { type Static } from 'typebox';
+import { nullable } from './nullable.ts';
 import { formatTable } from './text.ts';
-
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 export const poolSchema = Type.Object({
   id: Type.Integer(),

@@ -5,12 +5,11 @@
 import { Readable } from 'node:stream';
 import Type, { type Static, type TSchema } from 'typebox';
 import Value from 'typebox/value';
+import { nullable } from './nullable.ts';
 
 const TIMEOUT_MS = 30_000;
 /** Of a file, either way */
 const TRANSFER_TIMEOUT_MS = 600_000;
-
-const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 const sentSchema = Type.Object({ id: Type.Integer(), status: Type.String() });
 

@@ -1,8 +1,7 @@
 /** Entries of block and allow lists and their imports, as the api shows them and as people read them. */
 import Type, { type Static } from 'typebox';
+import { nullable } from './nullable.ts';
 import { formatTable } from './text.ts';
-
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 export const suppressionSchema = Type.Object({
   id: Type.Integer(),

@@ -1,8 +1,7 @@
 /** Endpoints and deliveries of webhooks, as the api shows them and as people read them. */
 import Type, { type Static } from 'typebox';
+import { nullable } from './nullable.ts';
 import { clean, formatTable } from './text.ts';
-
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 export const webhookSchema = Type.Object({
   id: Type.Integer(),

@@ -1,12 +1,10 @@
 /** bin/postern postmaster: mail to postmaster and abuse, for operators. */
-import type { Command } from 'commander';
-import { Option } from 'commander';
+import { type Command, Option } from 'commander';
 import Type, { type Static } from 'typebox';
+import { nullable } from '../nullable.ts';
 import { readId } from '../selection.ts';
 import { clean, formatTable } from '../text.ts';
 import { runCommand, unwrap } from './context.ts';
-
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 const messageSchema = Type.Object({
   id: Type.Integer(),

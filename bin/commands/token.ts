@@ -1,6 +1,7 @@
 /** bin/postern token: by which applications send from a domain. */
 import type { Command } from 'commander';
 import Type, { type Static } from 'typebox';
+import { nullable } from '../nullable.ts';
 import type { PublicApi } from '../public-api.ts';
 import { readId, readMoment } from '../selection.ts';
 import { formatTable } from '../text.ts';
@@ -18,8 +19,6 @@ interface CreateOptions extends DomainOptions {
   expires?: string;
   sandbox?: true;
 }
-
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 const tokenSchema = Type.Object({
   id: Type.Integer(),

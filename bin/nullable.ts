@@ -1,0 +1,4 @@
+/** For the schemas of what the API answers. */
+import Type from 'typebox';
+
+export const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
