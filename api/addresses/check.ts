@@ -77,7 +77,7 @@ async function checkBlocklist(address: string, zone: string, ask: Ask): Promise<
 }
 
 /** Whether mail can leave: from this address, to the port of another's MX, up to its greeting. */
-function checkPort(address: string, { host, port }: CheckOptions['probe']): Promise<AddressFinding> {
+export function checkPort(address: string, { host, port }: CheckOptions['probe']): Promise<AddressFinding> {
   return new Promise((resolve) => {
     const family = isIPv6(address) ? 6 : 4;
     const socket = connect({ host, port, family, localAddress: address, timeout: CONNECT_TIMEOUT_MS });

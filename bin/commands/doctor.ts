@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import type { CheckOptions } from '../../api/addresses/check.ts';
 import { checkOptionsOf } from '../../api/jobs/check-addresses.ts';
 import type { Settings } from '../../config/schema.ts';
 import { explainRed, listHealthEndpoints } from '../../deploy/local/health.ts';
 import { createControlApi } from '../control-api.ts';
 import { examine, type Facts } from '../doctor/examine.ts';
-import type { Finding } from '../doctor/finding.ts';
+import { type Finding, finding } from '../doctor/finding.ts';
 import { checkCertificates, checkClock, checkDisks, directoriesOf } from '../doctor/host.ts';
 import { checkAddresses, checkDkimRecords, checkPort25, checkServiceToken } from '../doctor/outside.ts';
 import { clean } from '../text.ts';
@@ -58,8 +59,17 @@ function timeServerOf(
   return { host, port: Number(port ?? NTP_PORT) };
 }
 
-/** What is asked of the app database first; that it does not answer is a finding of its own. */
 async function lookOutside(settings: Settings): Promise<Finding[]> {
+  const options = checkOptionsOf(settings);
+  const [published, port25] = await Promise.all([
+    checkPublished(settings, options),
+    checkPort25(options.probe),
+  ]);
+  return [...published, port25];
+}
+
+/** What the app database has of domains and addresses, as the DNS has it. */
+async function checkPublished(settings: Settings, options: CheckOptions): Promise<Finding[]> {
   const pool = new pg.Pool({
     connectionString: settings.database.url,
     max: 1,
@@ -68,15 +78,18 @@ async function lookOutside(settings: Settings): Promise<Finding[]> {
     application_name: 'postern-doctor',
   });
   pool.on('error', () => {}); // shows in the next query
-  const options = checkOptionsOf(settings);
   try {
+    return [await checkDkimRecords(pool, options.nameservers), ...(await checkAddresses(pool, options))];
+  } catch (error) {
+    const { message, code } = error as Error & { code?: string };
     return [
-      await checkDkimRecords(pool, options.nameservers),
-      ...(await checkAddresses(pool, options)),
-      await checkPort25(options.probe),
+      finding(
+        'DKIM records, addresses',
+        `Not looked at: ${message || code}.`,
+        '',
+        'See what the app database lacks, above.',
+      ),
     ];
-  } catch {
-    return [];
   } finally {
     await pool.end();
   }

@@ -1,6 +1,6 @@
 /** What the doctor sees of the world's side: DNS of domains and addresses, port 25, and whether the api lets us in. */
 import type pg from 'pg';
-import { type CheckOptions, checkAddress } from '../../api/addresses/check.ts';
+import { type CheckOptions, checkAddress, checkPort } from '../../api/addresses/check.ts';
 import { examineDkimKey, type PublishedKey } from '../../api/dns/domain-records.ts';
 import { createLookup, type Lookup } from '../../api/dns/lookup.ts';
 import { listPools } from '../../api/models/sending-pool.ts';
@@ -68,17 +68,9 @@ export async function checkAddresses(pool: pg.Pool, options: CheckOptions): Prom
 }
 
 /** Where there are no pools, mail leaves from the machine's own address. */
-export async function checkPort25({ host, port }: CheckOptions['probe']): Promise<Finding> {
-  const { port: found } = await checkAddress(
-    { address: '0.0.0.0', helo: 'localhost' },
-    { nameservers: [], blocklists: [], probe: { host, port } },
-  );
-  return finding(
-    'port 25',
-    found?.status === 'wrong' ? `${found.text}.` : undefined,
-    found?.text ?? '',
-    remedies.port ?? '',
-  );
+export async function checkPort25(probe: CheckOptions['probe']): Promise<Finding> {
+  const { status, text } = await checkPort('0.0.0.0', probe);
+  return finding('port 25', status === 'wrong' ? `${text}.` : undefined, text, remedies.port ?? '');
 }
 
 /** Asks for a page of RPC that every service asks for. */
