@@ -1,7 +1,8 @@
 /**
  * bin/postern: the command line. One file a noun in commands/. It talks HTTP to the api, with the tokens a customer has,
- * to the control port of the mta, with the service token, and to the health ports; it changes no file. The doctor
- * and the backups alone open the databases, and deploy alone changes other hosts, by ssh.
+ * to the control port of the mta, with the service token, and to the health ports. What an operator does on the machine
+ * itself it does there: backups and the doctor open the databases, certificates writes its files, what needs the api's
+ * own code runs in api/console.ts (schedule, secrets, tls-reports). Deploy alone changes other hosts, by ssh.
  *
  * Trusts nothing it prints: what comes from messages is cleaned of control characters (LG-1).
  * Settings: those of the installation named by --directory, for the addresses of its processes.
