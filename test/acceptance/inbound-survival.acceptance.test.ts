@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createTransport } from 'nodemailer';
+import { killMidway } from '../support/kill-midway.ts';
 import { waitFor } from '../support/mail.ts';
 import { findChildOf, findPid, waitUntilHealthy } from '../support/processes.ts';
 import { requestRaw } from '../support/raw-request.ts';
@@ -15,7 +16,6 @@ import { startWebhookEndpoint, type WebhookEndpoint } from '../support/webhook-e
 
 const MESSAGES = 40;
 const CLIENTS = 5;
-const PAUSE_MS = 20;
 const RETRY_MS = 400;
 const SUBMIT_DEADLINE_MS = 120_000;
 /** Longer than the claim of a worker that died */
@@ -62,16 +62,12 @@ describe('survival of mail that comes in', function () {
 
   for (const [name, findVictim] of Object.entries(victims)) {
     it(`acknowledges everything in the end when ${name} is killed`, async () => {
-      const victim = await findVictim();
-      const mine = () => acknowledged.filter((subject) => subject.startsWith(`${name} `)).length;
-      const submitting = submitAll(name);
-      await waitFor('mail to come in', async () => (mine() > MESSAGES / 4 ? true : undefined));
+      const submit = (number: number) => acknowledge(`${name} ${number}`);
 
-      process.kill(victim, 'SIGKILL');
+      await killMidway(findVictim, { messages: MESSAGES, clients: CLIENTS, submit });
 
-      await submitting;
-      assert.equal(mine(), MESSAGES);
-      await waitUntilHealthy();
+      const mine = acknowledged.filter((subject) => subject.startsWith(`${name} `));
+      assert.equal(mine.length, MESSAGES);
     });
   }
 
@@ -98,26 +94,13 @@ describe('survival of mail that comes in', function () {
     assert.deepEqual(twice, []);
   });
 
-  async function submitAll(name: string): Promise<void> {
-    let next = 0;
-    const submit = async () => {
-      for (let number = next++; number < MESSAGES; number = next++) {
-        const subject = `${name} ${number}`;
-        const raw = `From: bob@outside.test\r\nTo: ${address.of()}\r\nSubject: ${subject}\r\n\r\nx\r\n`;
-        await acknowledge(raw);
-        acknowledged.push(subject);
-        await sleep(PAUSE_MS);
-      }
-    };
-    await Promise.all(Array.from({ length: CLIENTS }, submit));
-  }
-
   /** Offers the same bytes until there is a 250. */
-  async function acknowledge(raw: string): Promise<void> {
+  async function acknowledge(subject: string): Promise<void> {
+    const raw = `From: bob@outside.test\r\nTo: ${address.of()}\r\nSubject: ${subject}\r\n\r\nx\r\n`;
     const deadline = Date.now() + SUBMIT_DEADLINE_MS;
     for (;;) {
       const failure = await offer(raw);
-      if (!failure) return;
+      if (!failure) return void acknowledged.push(subject);
       if (Date.now() > deadline) throw failure;
       assert.doesNotMatch(failure.message, /^.*\b5\d\d 5\./, 'a refusal for good');
       await sleep(RETRY_MS);

@@ -3,7 +3,7 @@
  * message that was accepted is delivered; a copy too many is allowed only where a process died in the middle of it.
  */
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { killMidway } from '../support/kill-midway.ts';
 import { newRecipient, openSmtp, readMessage, readQueuedId, send, waitFor } from '../support/mail.ts';
 import { findMtaChild, findPid, waitUntilHealthy } from '../support/processes.ts';
 import { requireRspamd } from '../support/spam.ts';
@@ -38,15 +38,15 @@ describe('survival', function () {
     it(`loses nothing when ${name} is killed`, async function () {
       if (name === 'rspamd') requireRspamd(this);
       const domain = `${name.replaceAll(/\W/g, '')}.survival.test`;
-      const victim = await findVictim();
       const accepted: number[] = [];
-      const submitting = submitAll(stack, domain, accepted);
-      await waitFor('mail to flow', async () => (accepted.length > MESSAGES / 4 ? true : undefined));
+      const smtp = openSmtp(stack);
+      const submit = async (number: number) => {
+        accepted.push(await submitOne(stack, smtp, domain, number));
+      };
 
-      process.kill(victim, 'SIGKILL');
+      await killMidway(findVictim, { messages: MESSAGES, clients: SENDERS, submit });
 
-      await submitting;
-      await waitUntilHealthy();
+      smtp.close();
       assert.equal(accepted.length, MESSAGES);
       await assertAllDelivered(stack, accepted);
       const copies = await countCopies(stack, domain);
@@ -59,24 +59,20 @@ describe('survival', function () {
 });
 
 /** Half over HTTP, half over SMTP; each message is offered until it is accepted, as a client would. */
-async function submitAll(stack: Stack, domain: string, accepted: number[]): Promise<void> {
-  const smtp = openSmtp(stack);
-  let next = 0;
-  const submit = async () => {
-    for (let number = next++; number < MESSAGES; number = next++) {
-      const to = newRecipient('deliver', domain);
-      const subject = `survival ${number}`;
-      const offer = async () => {
-        if (number % 2 === 0) return send(stack, { to, subject });
-        const info = await smtp.sendMail({ from: `s@${stack.domain}`, to, subject, text: 'x' });
-        return readQueuedId(info.response);
-      };
-      accepted.push(await waitFor(`message ${number} to be accepted`, offer, SUBMIT_DEADLINE_MS));
-      await sleep(20);
-    }
+async function submitOne(
+  stack: Stack,
+  smtp: ReturnType<typeof openSmtp>,
+  domain: string,
+  number: number,
+): Promise<number> {
+  const to = newRecipient('deliver', domain);
+  const subject = `survival ${number}`;
+  const offer = async () => {
+    if (number % 2 === 0) return send(stack, { to, subject });
+    const info = await smtp.sendMail({ from: `s@${stack.domain}`, to, subject, text: 'x' });
+    return readQueuedId(info.response);
   };
-  await Promise.all(Array.from({ length: SENDERS }, submit));
-  smtp.close();
+  return waitFor(`message ${number} to be accepted`, offer, SUBMIT_DEADLINE_MS);
 }
 
 async function assertAllDelivered(stack: Stack, ids: number[]): Promise<void> {
