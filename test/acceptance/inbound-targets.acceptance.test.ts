@@ -1,12 +1,13 @@
 /** Mail from outside that goes on: to another address, with its bounce on the way back, and to a customer's own server. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createTransport } from 'nodemailer';
-import { newRecipient, readRaw, waitForReceived } from '../support/mail.ts';
+import { listReceived, newRecipient, readRaw, waitFor, waitForReceived } from '../support/mail.ts';
 import { requestRaw } from '../support/raw-request.ts';
 import { startScriptedSink } from '../support/scripted-sink.ts';
 import { readStack, type Stack } from '../support/stack.ts';
+
+const DEADLINE_MS = 60_000;
 
 describe('mail that comes in and goes on', () => {
   let stack: Stack;
@@ -33,12 +34,11 @@ describe('mail that comes in and goes on', () => {
   }
 
   async function reaches(address: string, status: string) {
-    for (let waited = 0; waited < 60_000; waited += 100) {
+    const ask = async () => {
       const { body } = await call('GET', `/inbound_messages?recipient=${encodeURIComponent(address)}`);
-      if (body.inbound_messages[0]?.status === status) return body.inbound_messages[0];
-      await sleep(100);
-    }
-    throw new Error(`the mail to ${address} did not become ${status}`);
+      return body.inbound_messages[0]?.status === status || undefined;
+    };
+    await waitFor(`the mail to ${address} is ${status}`, ask, DEADLINE_MS);
   }
 
   it('is forwarded as it came to an address that has agreed; a bounce finds its author', async () => {
@@ -73,14 +73,9 @@ describe('mail that comes in and goes on', () => {
 
   /** The first mail to the address was the question. */
   async function waitForForwarded(to: string) {
-    for (let waited = 0; waited < 60_000; waited += 100) {
-      const response = await fetch(`${stack.sandbox.http}/messages?recipient=${encodeURIComponent(to)}`);
-      const received = (await response.json()) as Awaited<ReturnType<typeof waitForReceived>>[];
-      const forwarded = received.find(({ subject }) => subject === `forward-${name}`);
-      if (forwarded) return forwarded;
-      await sleep(100);
-    }
-    throw new Error('nothing was forwarded');
+    const ask = async () =>
+      (await listReceived(stack, to)).find(({ subject }) => subject === `forward-${name}`);
+    return waitFor(`what is forwarded to ${to}`, ask, DEADLINE_MS);
   }
 
   it('is passed on to a server by SMTP', async () => {

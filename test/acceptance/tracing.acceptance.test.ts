@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { loadSettings } from '../../config/load.ts';
-import { newRecipient, waitForStatus } from '../support/mail.ts';
+import { newRecipient, waitFor, waitForStatus } from '../support/mail.ts';
 import { readStack } from '../support/stack.ts';
 import { startWebhookEndpoint, type WebhookEndpoint } from '../support/webhook-endpoint.ts';
 
-const POLL_MS = 100;
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 const CALLER_SPAN = '00f067aa0ba902b7';
 
@@ -44,7 +42,7 @@ describe('traces', () => {
     for (const one of [others, id]) await waitForStatus(stack, one, 'delivered');
 
     const way = ['POST /api/v1/send', 'worker.hand_over', 'mta.intake', 'mta.attempt'];
-    while (readSpans(collector).length < way.length) await sleep(POLL_MS);
+    await waitFor('a span of each', async () => readSpans(collector).length >= way.length || undefined);
     const spans = new Map(readSpans(collector).map((span) => [span.name, span]));
 
     assert.deepEqual(
