@@ -1,7 +1,7 @@
 /** A program of the project as a child of the test, with settings of the test's own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,7 +23,8 @@ export interface Program {
 /** @param settings all of them; `directory` is where it works */
 export function startProgram(path: string, parameters: string[], settings: Settings): Program {
   const { secrets, ...rest } = settings;
-  const file = join(mkdtempSync(join(tmpdir(), 'postern-program-')), 'postern.toml');
+  const directory = mkdtempSync(join(tmpdir(), 'postern-program-'));
+  const file = join(directory, 'postern.toml');
   writeFileSync(file, stringify(JSON.parse(JSON.stringify(rest)) as object));
   const variables = Object.entries(environmentVariables).flatMap(([variable, [section, key]]) =>
     section === 'secrets' ? [[variable, secrets[key as keyof typeof secrets]]] : [],
@@ -43,7 +44,10 @@ export function startProgram(path: string, parameters: string[], settings: Setti
     stream?.on('data', (chunk: Buffer) => {
       text += chunk.toString();
     });
-  const exited = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string);
+  const exited = once(child, 'close').then(([code, signal]) => {
+    rmSync(directory, { recursive: true });
+    return (code ?? signal) as number | string;
+  });
   return {
     kill: (signal) => void child.kill(signal),
     exited,
