@@ -38,13 +38,13 @@ const domains: [id: string, domain: string, answer: ZoneAnswer, expected: RegExp
   ['OB-2', 'servfail.test', { status: 'failed' }, /^deferred 451 4\.4\.3 /],
   ['OB-2', 'silent.test', { status: 'silent' }, /^deferred 451 4\.4\.3 /],
   ['OB-2', 'no-host.test', found(mx('nowhere.test')), /^bounced 550 5\.1\.2 /],
+  // The answer is longer than a UDP packet: it is truncated, and asked for over TCP.
   [
     'OB-2',
     'many.test',
     found(...Array.from({ length: 500 }, (_, n) => mx(`mx${n}.many.test`))),
     /^delivered/,
   ],
-  // The answer is longer than a UDP packet: it is truncated, and asked for over TCP.
   [
     'OB-5',
     'first-unreachable.test',
