@@ -1,9 +1,7 @@
 /** Whether a certificate will do, before it is used: name, chain, key and dates, each told apart. */
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import type { Certificate } from './certificate.ts';
-
-const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+import { type Certificate, listCertificates } from './certificate.ts';
 
 /** @returns what is wrong with it, for people; empty: nothing. A chain of one, signed by itself, is no problem here. */
 export function findCertificateProblems(
@@ -13,7 +11,7 @@ export function findCertificateProblems(
 ): string[] {
   let chain: X509Certificate[];
   try {
-    chain = (certificate.cert.match(BLOCK) ?? []).map((pem) => new X509Certificate(pem));
+    chain = listCertificates(certificate.cert).map((pem) => new X509Certificate(pem));
   } catch (error) {
     return [`it cannot be read: ${(error as Error).message}`];
   }

@@ -8,9 +8,9 @@ import { randomBytes, X509Certificate } from 'node:crypto';
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { generate } from 'selfsigned';
 
 const VALIDITY_YEARS = 10;
+const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 export interface Certificate {
   /** PEM chain */
@@ -36,11 +36,16 @@ export async function loadCertificate(settings: CertificateSettings): Promise<Ce
   return keepCertificate(join(directory, 'tls', 'self-signed.pem'), () => makeCertificate(hostname));
 }
 
-/** Reads it from the file, where it is put first if there is none. Both parts are the whole file: OpenSSL finds its own. */
+/** Reads it from the file, where it is put first if there is none. Both parts are all of it: OpenSSL finds its own. */
 export async function keepCertificate(file: string, make: () => Promise<Certificate>): Promise<Certificate> {
   if (!existsSync(file)) write(file, await make());
   const pem = readFileSync(file, 'utf8');
   return { cert: pem, key: pem };
+}
+
+/** Each certificate of a PEM file that may hold more. */
+export function listCertificates(pem: string): string[] {
+  return pem.match(BLOCK) ?? [];
 }
 
 /** Milliseconds since 1970. Throws where the chain cannot be read, or does not go with its key. */
@@ -51,6 +56,7 @@ export function readExpiry(certificate: Certificate): number {
 }
 
 async function makeCertificate(hostname: string): Promise<Certificate> {
+  const { generate } = await import('selfsigned'); // half a second that no process has to spend which makes none
   const notAfterDate = new Date();
   notAfterDate.setFullYear(notAfterDate.getFullYear() + VALIDITY_YEARS);
   const { private: key, cert } = await generate([{ name: 'commonName', value: hostname }], {

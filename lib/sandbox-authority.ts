@@ -17,7 +17,7 @@ export function loadSandboxAuthority(directory: string): Promise<Certificate> {
 }
 
 export async function makeAuthority(): Promise<Certificate> {
-  const { generate } = await import('selfsigned'); // half a second that no other process has to spend
+  const { generate } = await import('selfsigned'); // as in certificate.ts
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'Postern sandbox' }], {
     keyType: 'ec',
     algorithm: 'sha256',

@@ -2,9 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import type { Settings } from '../../config/schema.ts';
+import { listCertificates } from '../certificate.ts';
 import { locateSandboxAuthority } from '../sandbox-authority.ts';
-
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /** For this process, from now on. Throws where tlsPolicy.caFile cannot be read. */
 export function trustAuthorities({ environment, directory, tlsPolicy }: Settings): void {
@@ -14,6 +13,6 @@ export function trustAuthorities({ environment, directory, tlsPolicy }: Settings
     ...(environment !== 'production' && existsSync(ofSandbox) ? [ofSandbox] : []),
   ];
   if (files.length === 0) return;
-  const own = files.flatMap((file) => readFileSync(file, 'utf8').match(CERTIFICATE) ?? []);
+  const own = files.flatMap((file) => listCertificates(readFileSync(file, 'utf8')));
   setDefaultCACertificates([...getCACertificates('default'), ...own]);
 }
