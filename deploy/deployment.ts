@@ -2,13 +2,10 @@
  * A deployment: takes the lock of all hosts, runs the phases, and goes back to the releases from before when one of them
  * fails after something visible has changed. Killed at any moment it leaves running what ran; run again it begins anew.
  */
-import { dirname, join } from 'node:path';
 import { findRevision, hasUncommittedChanges } from './archive.ts';
 import { chooseReturn, chooseRollback, type RollbackChoice } from './check-host.ts';
 import type { HostFacts } from './commands/facts.ts';
 import { layOut, nameRelease } from './commands/layout.ts';
-import { createHooks, type RunHook } from './hooks.ts';
-import { inParallel } from './in-parallel.ts';
 import type { Inventory } from './inventory.ts';
 import {
   type Deployment,
@@ -25,13 +22,10 @@ import {
 import { DeployFailure } from './remote/failure.ts';
 import { type DeployLock, lockHosts } from './remote/lock.ts';
 import { type Connections, openConnections } from './remote/ssh.ts';
-import { formatLine } from './report.ts';
+import { createRunner, type RunnerOptions } from './run-phases.ts';
 
-export interface DeployOptions {
+export interface DeployOptions extends RunnerOptions {
   inventory: Inventory;
-  /** Hooks lie beside it. */
-  inventoryFile: string;
-  write: (line: string) => void;
   /** Aborted when no further phase is to begin */
   signal: AbortSignal;
 }
@@ -117,8 +111,8 @@ async function withReleasesOnHosts(
         return { host, roles, facts, release: choice.release };
       }),
     );
-    const [{ release = '', facts } = { facts: NO_FACTS }] = targets;
-    const revision = facts.releases.find(({ name }) => name === release)?.revision ?? '';
+    const release = targets[0]?.release ?? '';
+    const revision = revisionOf(targets);
     await runPhases(phases, options, { inventory, layout, targets, source: '', revision, ...kind }, lock);
     return { release, revision, hosts: inventory.hosts.map((host) => host.name) };
   });
@@ -169,6 +163,11 @@ async function answerFailure(
   await runPhases(returnPhases, { ...options, signal }, back, lock);
 }
 
+/** Of the release that the first host has, or is to have again */
+function revisionOf([first]: readonly Target[]): string {
+  return first?.facts.releases.find(({ name }) => name === first.release)?.revision ?? '';
+}
+
 async function runPhases(
   phases: readonly Phase[],
   options: DeployOptions,
@@ -181,54 +180,4 @@ async function runPhases(
     await runner.run(phase);
   }
   if (deployment.isRollback) await runner.hook('after-rollback');
-}
-
-function createRunner({ inventoryFile, write }: DeployOptions, deployment: Deployment, lock: DeployLock) {
-  const { inventory, targets, revision } = deployment;
-  const hook = createHooks(join(dirname(inventoryFile), 'hooks'), {
-    release: targets[0]?.release ?? '',
-    revision,
-    hosts: targets.map(({ host }) => host.name),
-  });
-  return { hook, run: (phase: Phase) => runPhase(phase, { deployment, inventory, hook, lock, write }) };
-}
-
-interface PhaseRun {
-  deployment: Deployment;
-  inventory: Inventory;
-  hook: RunHook;
-  lock: DeployLock;
-  write: (line: string) => void;
-}
-
-async function runPhase(phase: Phase, { deployment, inventory, hook, lock, write }: PhaseRun): Promise<void> {
-  lock.check();
-  await hook(`before-${phase.name}`);
-  const { local, remote } = phase;
-  if (local) await reportOn(phase.name, 'here', () => local(deployment), write);
-  if (remote) {
-    await inParallel(deployment.targets, phase.atOnce(inventory), (target) =>
-      reportOn(phase.name, target.host.name, () => remote(target, deployment), write),
-    );
-  }
-  await hook(`after-${phase.name}`);
-}
-
-/** One line of a phase on a host. */
-async function reportOn(
-  phase: string,
-  where: string,
-  action: () => Promise<string | undefined>,
-  write: (line: string) => void,
-): Promise<void> {
-  const startedAt = performance.now();
-  const line = (mark: '✓' | '✗', text: string) =>
-    write(formatLine(mark, phase, where, text, performance.now() - startedAt));
-  try {
-    const text = await action();
-    if (text !== undefined) line('✓', text);
-  } catch (error) {
-    line('✗', '');
-    throw error;
-  }
 }
