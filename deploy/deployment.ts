@@ -159,7 +159,7 @@ async function answerFailure(
   }
   options.write('  going back to the release from before');
   const signal = new AbortController().signal; // an interrupt has brought us here: this is to be finished
-  const back = { ...deployment, targets, isRollback: true };
+  const back = { ...deployment, targets, revision: revisionOf(targets), isRollback: true };
   await runPhases(returnPhases, { ...options, signal }, back, lock);
 }
 
