@@ -7,17 +7,8 @@ import { type Archive, archiveRevision } from './archive.ts';
 import { chooseReturn, findHostProblems } from './check-host.ts';
 import { askFacts, type HostFacts, readFacts } from './commands/facts.ts';
 import type { Layout } from './commands/layout.ts';
-import {
-  checkMigrations,
-  completeRelease,
-  migrate,
-  readMigrations,
-  receiveRelease,
-  removeReleases,
-  restart,
-  switchTo,
-  verify,
-} from './commands/release.ts';
+import { checkMigrations, migrate, readMigrations, restart, verify } from './commands/programs.ts';
+import { completeRelease, receiveRelease, removeReleases, switchTo } from './commands/release.ts';
 import type { Inventory, Role } from './inventory.ts';
 import { choosePrunable } from './prune.ts';
 import { DeployFailure } from './remote/failure.ts';

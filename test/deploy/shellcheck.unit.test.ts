@@ -4,16 +4,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { askFacts } from '../../deploy/commands/facts.ts';
 import { layOut } from '../../deploy/commands/layout.ts';
-import {
-  checkMigrations,
-  completeRelease,
-  migrate,
-  receiveRelease,
-  removeReleases,
-  restart,
-  switchTo,
-  verify,
-} from '../../deploy/commands/release.ts';
+import { checkMigrations, migrate, restart, verify } from '../../deploy/commands/programs.ts';
+import { completeRelease, receiveRelease, removeReleases, switchTo } from '../../deploy/commands/release.ts';
 import { checkInventory, roles } from '../../deploy/inventory.ts';
 import { isOnPath } from '../../deploy/local/debian-packages.ts';
 import { projectRoot } from '../../deploy/local/installation.ts';

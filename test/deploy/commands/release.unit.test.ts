@@ -14,12 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Layout, layOut, nameRelease } from '../../../deploy/commands/layout.ts';
-import {
-  readMigrations,
-  receiveRelease,
-  removeReleases,
-  switchTo,
-} from '../../../deploy/commands/release.ts';
+import { readMigrations } from '../../../deploy/commands/programs.ts';
+import { receiveRelease, removeReleases, switchTo } from '../../../deploy/commands/release.ts';
 import { quote, script } from '../../../deploy/commands/shell.ts';
 
 const release = { name: '20260101000000', revision: 'a'.repeat(40) };

@@ -1,0 +1,6 @@
+/** A deployment may have been killed while its last command went on here. */
+export const holdPhaseLock = `exec 8>>"$root/phase.lock"
+if ! flock -w 60 8; then
+  echo "a command of an earlier deployment is still at work here" >&2
+  exit 75
+fi`;
