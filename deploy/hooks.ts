@@ -10,6 +10,8 @@ import { promisify } from 'node:util';
 import { DeployFailure } from './remote/failure.ts';
 
 const TIMEOUT_MS = 10 * 60_000;
+/** Of a hook that runs tests; one that writes more is ended. */
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 export interface HookFacts {
   release: string;
@@ -30,7 +32,11 @@ export function createHooks(directory: string, { release, revision, hosts }: Hoo
       POSTERN_HOSTS: hosts.join(','),
     };
     try {
-      await promisify(execFile)(file, { env: { ...process.env, ...facts }, timeout: TIMEOUT_MS });
+      await promisify(execFile)(file, {
+        env: { ...process.env, ...facts },
+        timeout: TIMEOUT_MS,
+        maxBuffer: MAX_OUTPUT_BYTES,
+      });
     } catch (error) {
       const { stderr, message } = error as Error & { stderr?: string };
       throw new DeployFailure(`hook ${name}: ${stderr?.trim() || message}`);
