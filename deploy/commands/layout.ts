@@ -12,8 +12,6 @@ export interface Layout {
   packages: string;
   /** Held for as long as a deployment lasts */
   deployLock: string;
-  /** Held for as long as a phase works here, also when its deployment was killed */
-  phaseLock: string;
 }
 
 export function layOut(root: string): Layout {
@@ -24,7 +22,6 @@ export function layOut(root: string): Layout {
     current: `${root}/current`,
     packages: `${root}/packages`,
     deployLock: `${root}/deploy.lock`,
-    phaseLock: `${root}/phase.lock`,
   };
 }
 
