@@ -11,6 +11,7 @@ import { readHostFiles, readInstallationFiles } from './environment.ts';
 import { firewall } from './firewall.ts';
 import { readSetupSettings } from './settings.ts';
 import { listSetupSteps, type SetupStep, writeSystemFile } from './steps.ts';
+import type { SystemFile } from './system-files.ts';
 
 export interface SetupOptions extends DeployOptions {
   /** Whether the firewall's rules are loaded, and not only shown */
@@ -63,13 +64,13 @@ function planSetup(
     host: host.name,
     steps: [
       ...listSetupSteps(inventory, host, layout, readHostFiles(directory, host.name, files)),
-      options.appliesFirewall ? applyFirewall(layout, rules) : showFirewall(layout, rules),
+      options.appliesFirewall ? applyFirewall(rules) : showFirewall(layout, rules),
     ],
   }));
 }
 
 /** They stay in shared/, for whoever looks after the firewall. */
-function showFirewall({ shared }: Layout, { content }: { content: string }): SetupStep {
+function showFirewall({ shared }: Layout, { content }: SystemFile): SetupStep {
   const file = { path: `${shared}/firewall.nft`, content };
   return {
     name: 'firewall',
@@ -77,12 +78,12 @@ function showFirewall({ shared }: Layout, { content }: { content: string }): Set
   };
 }
 
-function applyFirewall(_layout: Layout, rules: { path: string; content: string }): SetupStep {
+function applyFirewall(rules: SystemFile): SetupStep {
   const body = `${writeSystemFile(rules)}
 nft -f ${rules.path}
 if [ -f /etc/nftables.conf ] && ! grep -qF '${rules.path}' /etc/nftables.conf; then
   printf 'include "%s"\\n' '${rules.path}' >>/etc/nftables.conf
 fi
-echo loaded`;
+if systemctl -q is-enabled nftables 2>/dev/null; then echo loaded; else echo 'loaded; at boot only by: systemctl enable nftables'; fi`;
   return { name: 'firewall', script: script({}, body) };
 }
