@@ -1,5 +1,4 @@
 /** `postern deploy releases`: what lies on the hosts, and what runs. */
-
 import type { HostFacts } from './commands/facts.ts';
 import { layOut } from './commands/layout.ts';
 import type { DeployOptions } from './deployment.ts';

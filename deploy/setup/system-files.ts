@@ -1,5 +1,4 @@
 /** The files of the system that setup writes, as text. */
-
 import type { Layout } from '../commands/layout.ts';
 import type { Inventory, Role } from '../inventory.ts';
 import { STOP_SECONDS } from '../process-table.ts';
