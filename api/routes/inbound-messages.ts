@@ -4,13 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Context } from '../app.ts';
 import type { Parts } from '../mail/parts.ts';
 import { readParts } from '../mail/read-parts.ts';
-import {
-  findInboundContent,
-  findInboundMessage,
-  type InboundMessage,
-  listInboundMessages,
-} from '../models/inbound-message.ts';
-import { UNAVAILABLE } from '../plugins/admission.ts';
+import { findInboundMessage, type InboundMessage, listInboundMessages } from '../models/inbound-message.ts';
 import { NOT_FOUND } from '../plugins/errors.ts';
 import { authenticateOwner, ownerOf } from '../plugins/list-owner.ts';
 import {
@@ -24,18 +18,13 @@ import {
 import { INVALID_CURSOR, readPage, writePage } from './cursor.ts';
 import { fileHeaders } from './foreign-content.ts';
 import { readId } from './id.ts';
-import { COPIES, toAttachment } from './message-sources.ts';
-
-type Loaded<T, Code> = { ok: true; value: T } | { ok: false; code: Code; body: { error: string } };
+import { type Loaded, loadInboundContent, NO_PARTS, refuse } from './loaded.ts';
+import { toAttachment } from './message-sources.ts';
 
 export function inboundMessageRoutes({ store: { pool } }: Context): FastifyPluginAsyncTypebox {
   async function loadContent(request: FastifyRequest, id: string): Promise<Loaded<Buffer, 404 | 410 | 503>> {
     const message = await findInboundMessage(pool, readId(id), ownerOf(request));
-    if (!message) return { ok: false, code: 404, body: NOT_FOUND };
-    if (!request.admitBytes(message.sizeBytes * COPIES)) return { ok: false, code: 503, body: UNAVAILABLE };
-    const value = await findInboundContent(pool, message.id);
-    const gone = { error: 'The source of this message is not kept any more' };
-    return value ? { ok: true, value } : { ok: false, code: 410, body: gone };
+    return loadInboundContent(pool, request, message);
   }
 
   async function loadParts(
@@ -45,8 +34,7 @@ export function inboundMessageRoutes({ store: { pool } }: Context): FastifyPlugi
     const content = await loadContent(request, id);
     if (!content.ok) return content;
     const value = await readParts(content.value);
-    const refusal = { error: 'This message cannot be taken apart' };
-    return value ? { ok: true, value } : { ok: false, code: 422, body: refusal };
+    return value ? { ok: true, value } : refuse(422, NO_PARTS);
   }
 
   return async (app) => {

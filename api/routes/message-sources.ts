@@ -20,16 +20,9 @@ import { loadSource } from '../storage/load-source.ts';
 import { openObjectStore } from '../storage/object-store.ts';
 import { fileHeaders, inertHeaders } from './foreign-content.ts';
 import { readId } from './id.ts';
+import { COPIES, GONE, type Loaded, NO_PARTS, refuse } from './loaded.ts';
 
-/** What a source takes in memory: as it comes from the database, as it is, and as it is answered. */
-export const COPIES = 3;
-
-type Loaded<T, Code> = { ok: true; value: T } | { ok: false; code: Code; body: { error: string } };
 type SourceCode = 404 | 410 | 503;
-
-function refuse<Code extends number>(code: Code, body: { error: string }) {
-  return { ok: false, code, body } as const;
-}
 
 export function messageSourceRoutes({ store: { pool }, settings }: Context): FastifyPluginAsyncTypebox {
   const objects = openObjectStore(settings);
@@ -40,9 +33,7 @@ export function messageSourceRoutes({ store: { pool }, settings }: Context): Fas
     if (!request.admitBytes(message.sizeBytes * COPIES)) return refuse(503, UNAVAILABLE);
     const source = await loadSource(pool, objects, message.id);
     if (source.ok) return { ok: true, value: source.content };
-    if (source.reason === 'gone') {
-      return refuse(410, { error: 'The source of this message is not kept any more' });
-    }
+    if (source.reason === 'gone') return refuse(410, GONE);
     request.log.warn({ err: source.error, messageId: message.id }, 'storage.unavailable');
     return refuse(503, UNAVAILABLE);
   }
@@ -55,7 +46,7 @@ export function messageSourceRoutes({ store: { pool }, settings }: Context): Fas
     const source = await readSource(request, id);
     if (!source.ok) return source;
     const value = await readParts(source.value, options);
-    return value ? { ok: true, value } : refuse(422, { error: 'This message cannot be taken apart' });
+    return value ? { ok: true, value } : refuse(422, NO_PARTS);
   }
 
   return async (app) => {

@@ -1,13 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Context } from '../app.ts';
-import { findInboundContent } from '../models/inbound-message.ts';
 import {
   findOperatorMessage,
   listOperatorMessages,
   markOperatorMessage,
   type OperatorMessage,
 } from '../models/operator-message.ts';
-import { UNAVAILABLE } from '../plugins/admission.ts';
 import { change } from '../plugins/audit.ts';
 import { authenticateOperator } from '../plugins/authentication.ts';
 import { NOT_FOUND } from '../plugins/errors.ts';
@@ -20,9 +18,7 @@ import {
 import { INVALID_CURSOR, readPage, writePage } from './cursor.ts';
 import { fileHeaders } from './foreign-content.ts';
 import { readId } from './id.ts';
-import { COPIES } from './message-sources.ts';
-
-const GONE = { error: 'The source of this message is not kept any more' };
+import { loadInboundContent } from './loaded.ts';
 
 /** Mail to postmaster and abuse, for operators. */
 export function operatorMessageRoutes({ store }: Context): FastifyPluginAsyncTypebox {
@@ -49,15 +45,13 @@ export function operatorMessageRoutes({ store }: Context): FastifyPluginAsyncTyp
       '/operator_messages/:id/source',
       { schema: showOperatorSourceSchema, config: { answersOtherType: true } },
       async (request, reply) => {
-        const message = await findOperatorMessage(pool, readId(request.params.id));
-        if (!message) return reply.code(404).send(NOT_FOUND);
-        if (!request.admitBytes(message.sizeBytes * COPIES)) return reply.code(503).send(UNAVAILABLE);
-        const content = await findInboundContent(pool, message.id);
-        if (!content) return reply.code(410).send(GONE);
+        const { id } = request.params;
+        const content = await loadInboundContent(pool, request, await findOperatorMessage(pool, readId(id)));
+        if (!content.ok) return reply.code(content.code).send(content.body);
         return reply
-          .headers(fileHeaders(`${message.id}.eml`))
+          .headers(fileHeaders(`${id}.eml`))
           .type('message/rfc822')
-          .send(content);
+          .send(content.value);
       },
     );
 
