@@ -1,7 +1,7 @@
 /** What the doctor sees of the machine itself: disks, clock, certificates. */
 import { existsSync, statfsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Settings } from '../../config/schema.ts';
+import { openDirectory } from '../../deploy/backup/directory.ts';
 import { locateInstallation } from '../../deploy/local/installation.ts';
 import { loadInboundCertificate } from '../../inbound/certificate.ts';
 import { type Certificate, loadCertificate, readExpiry } from '../../lib/certificate.ts';
@@ -17,10 +17,12 @@ const SOON_MS = 14 * 86_400_000;
 const GIGABYTE = 1_000_000_000;
 
 /** Where we write: a full disk under any of them stops mail. */
-export function directoriesOf({ directory, backup }: Pick<Settings, 'directory' | 'backup'>): string[] {
-  const { directory: root, postgresDirectory, logDirectory } = locateInstallation(directory);
-  const backups = backup.directory || join(root, 'backups');
-  return [...new Set([root, postgresDirectory, logDirectory, backups])].filter((path) => existsSync(path));
+export function directoriesOf(settings: Pick<Settings, 'directory' | 'backup'>): string[] {
+  const { directory, postgresDirectory, logDirectory } = locateInstallation(settings.directory);
+  const backups = openDirectory(settings).name;
+  return [...new Set([directory, postgresDirectory, logDirectory, backups])].filter((path) =>
+    existsSync(path),
+  );
 }
 
 /** A tenth free, or a gigabyte where that is less; files as well as bytes. */
