@@ -239,7 +239,12 @@ export class Shares implements LimitKeeper {
   /** Redis does not answer: what waits for it goes by our own part. */
   #goAlone(error: unknown): void {
     const waiting = [...this.#shares.values()].filter(({ isWanted }) => isWanted);
-    for (const share of this.#shares.values()) Object.assign(share, { tokens: 0, isWanted: false });
+    for (const [name, share] of this.#shares) {
+      Object.assign(share, { tokens: 0, isWanted: false });
+      const isIdle = share.inFlight === 0 && performance.now() - share.usedAt > IDLE_MS;
+      // With a token in its bucket, there is nothing to remember: a new one begins with that.
+      if (isIdle && !this.#blockageAlone(share, Date.now())) this.#shares.delete(name);
+    }
     const wasTogether = this.#isTogether;
     this.#isTogether = false;
     if (performance.now() >= this.#quietUntil) {

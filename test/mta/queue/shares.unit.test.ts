@@ -10,14 +10,15 @@ import { Shares } from '../../../mta/queue/shares.ts';
 const ADDRESS = '192.0.2.1';
 const NAME = paceName(ADDRESS, 'google');
 
-/** @param answer to each request; a throw: Redis does not answer */
-function createShares(answer: (request: ShareRequest) => ShareReply) {
+/** @param answer to each request; undefined: Redis does not answer */
+function createShares(answer?: (request: ShareRequest) => ShareReply) {
   const said: ShareRequest[] = [];
   const exchange: ShareExchange = {
     open() {},
     async ready() {},
     async exchange(requests) {
       said.push(...requests);
+      if (!answer) throw new Error('Redis is away');
       return { now: Date.now(), instances: 2, replies: requests.map(answer) };
     },
     close() {},
@@ -58,6 +59,27 @@ describe('shares of an instance', () => {
     assert.deepEqual(
       said.map(({ wantsSlots }) => wantsSlots),
       [true, false, false],
+    );
+  });
+
+  it('without Redis, only limits that still hold mail back are remembered', async () => {
+    const { shares, said } = createShares();
+    const slow = { connections: 1, ratePerSecond: 0.0001 };
+    shares.blockageOf('limit default unused.test', slow, Date.now());
+    await shares.exchange();
+    shares.start('limit default used.test', slow, Date.now());
+    shares.end('limit default used.test');
+    shares.start('limit default under-way.test', { connections: 1 }, Date.now());
+    const later = performance.now() + 2_000;
+    mock.method(performance, 'now', () => later);
+    await shares.exchange();
+    said.length = 0;
+
+    await shares.exchange();
+
+    assert.deepEqual(
+      said.map(({ name }) => name),
+      ['limit default used.test', 'limit default under-way.test'],
     );
   });
 });
