@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { nodeBinary, projectRoot } from '../../deploy/local/installation.ts';
-
-const run = promisify(execFile);
+import { runPosternIn } from '../support/postern.ts';
 
 describe('bin/postern bounce explain', () => {
   let directory = '';
@@ -16,15 +12,8 @@ describe('bin/postern bounce explain', () => {
   after(() => rmSync(directory, { recursive: true }));
 
   const explain = async (...parameters: string[]) => {
-    const program = join(projectRoot, 'bin/postern.ts');
-    const { stdout } = await run(nodeBinary, [
-      program,
-      '--directory',
-      directory,
-      'bounce',
-      'explain',
-      ...parameters,
-    ]);
+    const { code, stdout, stderr } = await runPosternIn(directory, ['bounce', 'explain', ...parameters]);
+    assert.equal(code, 0, stderr);
     return stdout;
   };
 

@@ -1,15 +1,16 @@
 /** bin/postern against an api that listens: what operators and the owners of domains do. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { createOperatorToken } from '../../api/models/api-token.ts';
 import { startTestApi, type Tenant, type TestApi } from '../api/support.ts';
 import { startTestDns, type TestDns } from '../support/dns.ts';
+import { runPosternIn } from '../support/postern.ts';
 
 describe('bin/postern, managing', () => {
   let api: TestApi;
   let dns: TestDns;
   let tenant: Tenant;
   let environment: NodeJS.ProcessEnv;
+  let url: string;
 
   before(async () => {
     dns = await startTestDns();
@@ -17,26 +18,18 @@ describe('bin/postern, managing', () => {
     tenant = await api.createTenant({ domain: 'cli.test', isVerified: false });
     const { token } = await createOperatorToken(api.store.pool, { name: 'ada' });
     environment = {
-      PATH: process.env.PATH,
       POSTERN_OPERATOR_TOKEN: token,
       POSTERN_ORGANIZATION_TOKEN: tenant.organizationToken,
-      POSTERN_API: await api.app.listen({ host: '127.0.0.1', port: 0 }),
     };
+    url = await api.app.listen({ host: '127.0.0.1', port: 0 });
   });
   after(async () => {
     await api.close();
     await dns.close();
   });
 
-  function run(...parameters: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-    const { POSTERN_API: url = '', ...env } = environment;
-    const options = ['bin/postern.ts', '--directory', '/nonexistent', '--api', url, ...parameters];
-    return new Promise((resolve) => {
-      execFile(process.execPath, options, { env }, (error, stdout, stderr) =>
-        resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
-      );
-    });
-  }
+  const run = (...parameters: string[]) =>
+    runPosternIn('/nonexistent', ['--api', url, ...parameters], environment);
 
   async function json(...parameters: string[]) {
     const { code, stdout, stderr } = await run('--json', ...parameters);

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { completeEnvironmentFile } from '../../deploy/local/environment-file.ts';
 import { locateInstallation } from '../../deploy/local/installation.ts';
 import { portOf } from '../../sandbox/port.ts';
+import { runPosternIn } from '../support/postern.ts';
 
 interface Asked {
   request: string;
@@ -181,19 +181,7 @@ describe('bin/postern queue', () => {
 
   const queue = (...parameters: string[]) => postern('queue', ...parameters);
 
-  async function postern(...parameters: string[]) {
-    const child = spawn(
-      process.execPath,
-      [resolve('bin/postern.ts'), '--directory', directory, ...parameters],
-      { env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    const [stdout, stderr] = await Promise.all([
-      text(child.stdout),
-      text(child.stderr),
-      once(child, 'close'),
-    ]);
-    return { code: child.exitCode, stdout, stderr };
-  }
+  const postern = (...parameters: string[]) => runPosternIn(directory, parameters);
 });
 
 function delivery(lastResponse: string): object {
