@@ -7,6 +7,11 @@ export function clean(text: string): string {
   return stripVTControlCharacters(text).replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
 }
 
+/** The same of each of its lines. */
+export function cleanLines(text: string): string {
+  return text.split(/\r?\n/).map(clean).join('\n');
+}
+
 /** Columns as wide as their widest cell, two spaces between them; the last is not padded. */
 export function formatTable(heads: string[], rows: string[][]): string {
   const lines = [heads, ...rows].map((row) => row.map(clean));

@@ -8,6 +8,7 @@ import { readSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
 import { locateInstallation } from '../../deploy/local/installation.ts';
 import { type ApiResult, createPublicApi, type PublicApi } from '../public-api.ts';
+import { cleanLines } from '../text.ts';
 
 const DEFAULT_API = 'http://127.0.0.1:3000';
 
@@ -56,7 +57,7 @@ export async function runCommand(
   } catch (error) {
     if (!(error instanceof CommandFailure)) throw error;
     if (options.json) console.log(JSON.stringify({ error: error.message, hint: error.hint }));
-    else console.error(`postern: ${error.message}\n${error.hint}`);
+    else console.error(`postern: ${cleanLines(error.message)}\n${error.hint}`);
     process.exitCode = error.exitCode;
   }
 }

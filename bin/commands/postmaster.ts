@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import Type, { type Static } from 'typebox';
 import { nullable } from '../nullable.ts';
 import { readId } from '../selection.ts';
-import { clean, formatTable } from '../text.ts';
+import { cleanLines, formatTable } from '../text.ts';
 import { runCommand, unwrap } from './context.ts';
 
 const messageSchema = Type.Object({
@@ -77,14 +77,6 @@ function command(parent: Command, name: string, description: string): Command {
     .command(name)
     .description(description)
     .option('--operator-token <token>', 'an API token of operators');
-}
-
-/** A stranger's mail does not steer a terminal. */
-function cleanLines(text: string): string {
-  return text
-    .split(/\r?\n/)
-    .map((line) => clean(line))
-    .join('\n');
 }
 
 function formatMessages(messages: readonly Static<typeof messageSchema>[]): string {

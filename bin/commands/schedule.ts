@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import Type, { type Static } from 'typebox';
 import { askConsole } from '../console.ts';
-import { formatTable } from '../text.ts';
+import { clean, formatTable } from '../text.ts';
 import { runCommand } from './context.ts';
 
 const jobSchema = Type.Object({
@@ -48,7 +48,9 @@ function format(jobs: Job[]): string {
   ]);
   const troubles = jobs
     .filter(({ result }) => BAD.includes(result))
-    .map(({ job, detail }) => `${job}: ${detail || 'it began and never ended; the next run begins anew'}`);
+    .map(
+      ({ job, detail }) => `${job}: ${clean(detail) || 'it began and never ended; the next run begins anew'}`,
+    );
   return [
     formatTable(['job', 'result', 'last run (UTC)', 'took', 'next run', 'what it does'], rows),
     ...troubles,
