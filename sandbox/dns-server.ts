@@ -11,6 +11,8 @@ const TTL_SECONDS = 1;
 /** RFC 1035 3.3.14: a character-string holds at most 255 octets. */
 const MAX_STRING_BYTES = 255;
 const MAX_TCP_CONNECTIONS = 500;
+/** Of any free port: somebody else may have its UDP half. */
+const MAX_TRIES = 10;
 const OPCODE_QUERY = 0;
 /** RFC 6698 7.1; the library has no name for it. */
 const TYPE_TLSA = 52;
@@ -35,13 +37,8 @@ export async function startDnsServer(options: {
     server.on('requestError', (error: Error) => options.log.debug({ err: error }, 'dns.request_malformed'));
   }
   tcp.maxConnections = MAX_TCP_CONNECTIONS;
-  tcp.listen(options.port, options.host);
-  await once(tcp, 'listening');
-  const port = portOf(tcp);
-  udp.bind(port, options.host);
-  await once(udp, 'listening');
   return {
-    port,
+    port: await bindBoth(tcp, udp, options),
     async close() {
       for (const socket of connections) socket.destroy();
       tcp.close();
@@ -49,6 +46,28 @@ export async function startDnsServer(options: {
       await Promise.all([once(tcp, 'close'), once(udp, 'close')]);
     },
   };
+}
+
+/** @returns the port. @throws where it is taken; of any free one, where none is free for both, some tries later */
+async function bindBoth(
+  tcp: ReturnType<typeof createTCPServer>,
+  udp: ReturnType<typeof createUDPServer>,
+  { host, port }: { host: string; port: number },
+): Promise<number> {
+  for (let tries = 1; ; tries++) {
+    tcp.listen(port, host);
+    await once(tcp, 'listening');
+    const own = portOf(tcp);
+    try {
+      udp.bind(own, host);
+      await once(udp, 'listening');
+      return own;
+    } catch (error) {
+      tcp.close();
+      await once(tcp, 'close');
+      if (port !== 0 || tries === MAX_TRIES) throw error;
+    }
+  }
 }
 
 function trackConnections(server: ReturnType<typeof createTCPServer>): Set<Socket> {

@@ -21,6 +21,20 @@ describe('the DNS server of the sandbox', () => {
 
   after(() => server.close());
 
+  it('leaves nothing open where somebody else has the port by UDP', async () => {
+    const taken = createSocket('udp4').bind(0, HOST);
+    await once(taken, 'listening');
+    const { port } = taken.address();
+    const zone = createZone({ hostname: 'postern.test', address: '127.0.0.1', findDkimRecord });
+    const options = { host: HOST, port, zone, log: createLogger('test', { level: 'silent' }) };
+
+    await assert.rejects(startDnsServer(options), { code: 'EADDRINUSE' });
+
+    taken.close();
+    await once(taken, 'close');
+    await (await startDnsServer(options)).close();
+  });
+
   it('answers MX, A, TXT and PTR', async () => {
     assert.partialDeepStrictEqual(await resolver.resolveMx('example.test'), [
       { exchange: 'mx.example.test', priority: 10 },
