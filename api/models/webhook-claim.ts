@@ -36,7 +36,8 @@ export interface ClaimedDelivery {
   secretSealed: Buffer;
   /** Null when there is none or its time is over */
   oldSecretSealed: Buffer | null;
-  isTroubled: boolean;
+  /** Its endpoint fails, or is an SMTP server, which may take minutes. */
+  isSlow: boolean;
 }
 
 export interface ClaimRequest {
@@ -44,14 +45,14 @@ export interface ClaimRequest {
   underWay: ReadonlyMap<number, number>;
   perEndpoint: number;
   limit: number;
-  /** Of those, for endpoints that fail */
-  troubledLimit: number;
+  /** Of those, for endpoints that fail, and SMTP servers */
+  slowLimit: number;
 }
 
 /** Due ones, the longest due of each endpoint first, each claimed for its lease; a fair share of `limit` for each. */
 export async function claimDeliveries(
   pool: Queryable,
-  { underWay, perEndpoint, limit, troubledLimit }: ClaimRequest,
+  { underWay, perEndpoint, limit, slowLimit }: ClaimRequest,
 ): Promise<ClaimedDelivery[]> {
   const { rows } = await pool.query<ClaimedDelivery>(
     `with recursive busy as ( -- the endpoints something waits for: one probe of the index each
@@ -65,6 +66,7 @@ export async function claimDeliveries(
      ), open as (
        select webhook.*,
               failures >= ${TROUBLED_FAILURES} as is_troubled,
+              failures >= ${TROUBLED_FAILURES} or url ^@ 'smtp' as is_slow,
               case when failures >= ${TROUBLED_FAILURES} then 1 else $3::integer end - coalesce(running.count, 0) as slots
          from busy
          join webhooks webhook on webhook.id = busy.webhook_id
@@ -80,10 +82,11 @@ export async function claimDeliveries(
                 limit 1) <= now()
      ), turn as ( -- all get their share; when there is not enough for that, chance decides who waits
        select open.*,
-              least(slots, greatest($4::integer / count(*) over (), 1)) as share,
-              row_number() over (partition by is_troubled order by random()) as turn
+              case when is_slow then 1
+                   else least(slots, greatest($4::integer / count(*) over (), 1)) end as share,
+              row_number() over (partition by is_slow order by is_troubled, random()) as turn
          from open
-        where slots > 0
+        where slots > 0 and (not is_slow or $5::integer > 0)
         order by is_troubled, turn
         limit $4
      ), due as (
@@ -106,7 +109,7 @@ export async function claimDeliveries(
                order by next_attempt_at, position
                limit turn.share
                  for update skip locked) delivery
-        where not is_troubled or turn.turn <= $5
+        where not is_slow or turn.turn <= $5
      )
      update webhook_deliveries delivery
         set claim           = gen_random_uuid(),
@@ -124,9 +127,9 @@ export async function claimDeliveries(
             open.domain_id       as "domainId",
             open.url,
             open.secret_sealed   as "secretSealed",
-            open.is_troubled     as "isTroubled",
+            open.is_slow         as "isSlow",
             case when open.old_secret_retires_at > now() then open.old_secret_sealed end as "oldSecretSealed"`,
-    [[...underWay.keys()], [...underWay.values()], perEndpoint, limit, Math.max(0, troubledLimit)],
+    [[...underWay.keys()], [...underWay.values()], perEndpoint, limit, Math.max(0, slowLimit)],
   );
   return rows;
 }

@@ -1,7 +1,7 @@
 /**
  * Sends what the outbox holds, in the worker. One loop: writes down what has ended, claims what is due, starts it.
  * Endpoints do not wait for each other: each has a bounded number of attempts under way, one while it fails, and those
- * that fail have at most half of the worker's together (HK-12).
+ * that fail have at most half of the worker's, together with SMTP servers, which may take minutes (HK-12).
  *
  * Killed at any point, everything goes out at least once: what was in hand is due again after its lease (HK-11). With
  * Postgres down nothing is claimed, and what has ended is written down when it is back.
@@ -68,7 +68,7 @@ export function startDispatcher({
       underWay: running.byEndpoint,
       perEndpoint: webhooks.concurrencyPerEndpoint,
       limit: free,
-      troubledLimit: Math.floor(webhooks.concurrency / 2) - running.troubledCount,
+      slowLimit: Math.floor(webhooks.concurrency / 2) - running.slowCount,
     });
     if (claimed.length === 0) return 0;
     const materialOf = await gather(claimed);
@@ -139,27 +139,27 @@ export function startDispatcher({
 /** What is under way. */
 function createRunning() {
   const byEndpoint = new Map<number, number>();
-  const troubled = new Set<number>();
+  const slow = new Set<number>();
   let count = 0;
   return {
     byEndpoint,
     get count() {
       return count;
     },
-    get troubledCount() {
-      return troubled.size;
+    get slowCount() {
+      return slow.size;
     },
-    add({ webhookId, position, isTroubled }: ClaimedDelivery) {
+    add({ webhookId, position, isSlow }: ClaimedDelivery) {
       count++;
       byEndpoint.set(webhookId, (byEndpoint.get(webhookId) ?? 0) + 1);
-      if (isTroubled) troubled.add(position);
+      if (isSlow) slow.add(position);
     },
     remove({ webhookId, position }: ClaimedDelivery) {
       count--;
       const left = (byEndpoint.get(webhookId) ?? 1) - 1;
       if (left > 0) byEndpoint.set(webhookId, left);
       else byEndpoint.delete(webhookId);
-      troubled.delete(position);
+      slow.delete(position);
     },
   };
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { claimDeliveries } from '../../../api/models/webhook-claim.ts';
 import { percentile } from '../../../bench/measure/statistics.ts';
 import { startWebhookEndpoint, type WebhookEndpoint } from '../../support/webhook-endpoint.ts';
 import type { Tenant } from '../support.ts';
@@ -20,6 +21,32 @@ describe('webhooks beside a dead endpoint', () => {
   after(async () => {
     await endpoint.close();
     await api.close();
+  });
+
+  it('HK-12: SMTP servers, which may take minutes, have no more than their part of the attempts', async () => {
+    const { pool } = api.store;
+    const { id } = await api.createWebhook(await api.createTenant(), { url: `${endpoint.url}/web` });
+    const { rows: servers } = await pool.query<{ id: number }>(
+      `insert into webhooks (domain_id, url, events, secret_sealed)
+       select domain_id, 'smtp://127.0.0.1:2525', '{}', secret_sealed from webhooks, generate_series(1, 5) where id = $1
+       returning id`,
+      [id],
+    );
+    const ids = [id, ...servers.map((server) => server.id)];
+    await pool.query(
+      `insert into webhook_deliveries (webhook_id, event, data, occurred_at)
+       select unnest($1::bigint[]), 'email.queued', '{"status":"queued"}', now() from generate_series(1, 4)`,
+      [ids],
+    );
+    const claim = async (slowLimit: number) => {
+      const request = { underWay: new Map(), perEndpoint: 20, limit: 100, slowLimit };
+      return (await claimDeliveries(pool, request)).map(({ isSlow }) => isSlow);
+    };
+    assert.deepEqual((await claim(2)).sort(), [false, false, false, false, true, true]);
+    assert.deepEqual(await claim(0), []);
+    assert.deepEqual(await claim(50), Array(5).fill(true), 'one each at a time, and so on');
+    await pool.query('delete from webhook_deliveries where webhook_id = any($1::bigint[])', [ids]);
+    await pool.query('delete from webhooks where id = any($1::bigint[])', [ids]);
   });
 
   it('HK-12: one that never answers, with 10,000 events, does not slow 99 good ones', async () => {

@@ -237,7 +237,7 @@ describe('endpoints of webhooks, managed', () => {
     await api.send(tenant);
     // As a worker that dies between the POST and its commit leaves it: posted, claimed, and nothing written down.
     const { claimDeliveries } = await import('../../../api/models/webhook-claim.ts');
-    const request = { underWay: new Map(), perEndpoint: 5, limit: 100, troubledLimit: 50 };
+    const request = { underWay: new Map(), perEndpoint: 5, limit: 100, slowLimit: 50 };
     const claimed = (await claimDeliveries(api.store.pool, request)).filter(
       ({ webhookId }) => webhookId === id,
     );
