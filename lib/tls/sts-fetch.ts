@@ -1,6 +1,6 @@
 /** Fetches a policy of MTA-STS from its host over HTTPS (RFC 8461 3.3): no redirect, no long answer, no long wait. */
 import { request } from 'node:https';
-import { BlockList, isIPv6 } from 'node:net';
+import { isPublicAddress } from '../public-address.ts';
 import { parseStsPolicy, type StsPolicy } from './sts-policy.ts';
 
 const MAX_BYTES = 64 * 1024;
@@ -18,28 +18,12 @@ export interface StsFetchOptions {
   deadlineMs?: number;
 }
 
-/** RFC 6890: a stranger's domain must not have us ask our own network. */
-const privateAddresses = new BlockList();
-for (const [network, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['224.0.0.0', 3],
-] as const) {
-  privateAddresses.addSubnet(network, prefix);
-}
-
 export async function fetchStsPolicy(domain: string, options: StsFetchOptions): Promise<StsFetchResult> {
   const host = `mta-sts.${domain}`;
   const addresses = await options.resolve(host);
   const address = addresses.find(
-    (candidate) => options.allowsPrivate || (!isIPv6(candidate) && !privateAddresses.check(candidate)),
+    // A stranger's domain must not have us ask our own network.
+    (candidate) => options.allowsPrivate || isPublicAddress(candidate),
   );
   if (address === undefined) return { ok: false, reason: 'unreachable' };
   const answer = await get(host, address, options);
