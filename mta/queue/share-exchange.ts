@@ -79,7 +79,7 @@ export function createShareExchange({ redisUrl, instanceId }: ShareExchangeOptio
 
   return {
     open(queueId) {
-      prefix = `postern:shares:${queueId}:`;
+      prefix = `postern:shares:{${queueId}}:`; // one slot of a Redis Cluster: a script reaches no other
     },
     async ready(deadlineMs) {
       if (redis.status === 'ready') return;
