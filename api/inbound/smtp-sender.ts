@@ -6,7 +6,6 @@
  * A message and a recipient have one session: what the server says is about them.
  */
 import { isIP } from 'node:net';
-import { getCACertificates } from 'node:tls';
 import SmtpConnection from 'nodemailer/lib/smtp-connection';
 import type { AddressPolicy } from '../webhooks/address-policy.ts';
 import { isTlsFault, type PostFailure } from '../webhooks/post.ts';
@@ -41,17 +40,12 @@ export function createSmtpSender({
   addresses,
   resolve,
   name,
-  authorities = [],
 }: {
   addresses: AddressPolicy;
   resolve: Resolve;
   /** In EHLO */
   name: string;
-  /** PEM, beside those that Node brings */
-  authorities?: readonly string[];
 }): SendSmtp {
-  const ca = [...getCACertificates('default'), ...authorities];
-
   async function findAddress(host: string): Promise<string | SmtpResult> {
     if (isIP(host)) return addresses.allows(host) ? host : fail('private_address', host);
     const found = await resolve(host);
@@ -65,7 +59,7 @@ export function createSmtpSender({
     const connection = new SmtpConnection({
       ...{ host: address, port, name, secure: isImplicitTls, requireTLS: delivery.requiresTls },
       ...{ connectionTimeout: CONNECT_MS, greetingTimeout: CONNECT_MS, socketTimeout: SILENCE_MS },
-      tls: { ca, rejectUnauthorized: delivery.requiresTls, ...(!isIP(host) && { servername: host }) },
+      tls: { rejectUnauthorized: delivery.requiresTls, ...(!isIP(host) && { servername: host }) },
     });
     try {
       const reply = await converse(connection, delivery);

@@ -6,7 +6,6 @@
  * Killed at any point, everything goes out at least once: what was in hand is due again after its lease (HK-11). With
  * Postgres down nothing is claimed, and what has ended is written down when it is back.
  */
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Settings } from '../../config/schema.ts';
 import type { Logger } from '../../lib/log.ts';
@@ -48,13 +47,12 @@ export function startDispatcher({
   log: Logger;
   metrics: WebhookMetrics;
 }): Dispatcher {
-  const { webhooks, secrets, tlsPolicy, hostname } = settings;
+  const { webhooks, secrets, hostname } = settings;
   const addresses = createAddressPolicy(webhooks);
   const resolve = createResolver(webhooks.nameservers, addresses);
   const poster = createPoster({ addresses, resolve, timeoutMs: webhooks.timeoutMs });
   const context = { poster, urls: { ...webhooks, addresses }, maxPayloadBytes: webhooks.maxPayloadBytes };
-  const authorities = tlsPolicy.caFile ? [readFileSync(tlsPolicy.caFile, 'utf8')] : [];
-  const sendSmtp = createSmtpSender({ addresses, resolve, name: hostname, authorities });
+  const sendSmtp = createSmtpSender({ addresses, resolve, name: hostname });
   const inbound = { ...context, pool: store.pool, masterKey: secrets.key, sendSmtp };
   const gather = createMaterialGatherer(store.pool, secrets.key);
   const running = createRunning();

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { SMTPServer } from 'smtp-server';
+import { trustAuthorities } from '../../../lib/tls/authorities.ts';
 import { portOf } from '../../../sandbox/port.ts';
 import { issueCertificate } from '../../support/certificates.ts';
 import { type ScriptedSink, startScriptedSink } from '../../support/scripted-sink.ts';
@@ -33,6 +34,7 @@ describe('a route to an SMTP server', () => {
     const certificate = await issueCertificate('localhost');
     writeFileSync(caFile, certificate.cert);
     world = await startInboundApi('smtp_target', { tlsPolicy: { caFile } });
+    trustAuthorities(world.api.settings); // as the worker does
     server = new SMTPServer({
       ...certificate,
       onAuth: ({ username, password }, _, done) =>
