@@ -1,6 +1,6 @@
 /** The schedule as people see it: every job, when it was last done, how that ended, and when it comes next. */
+import { CronExpressionParser } from 'cron-parser';
 import type { ScheduledRun } from '../models/scheduled-run.ts';
-import { nextRun } from './cron.ts';
 import { type Periodic, schedule } from './schedule.ts';
 
 export interface DescribedJob {
@@ -28,6 +28,11 @@ export function describeSchedule(runs: readonly ScheduledRun[], now: Date): Desc
       nextAt: nextRun(cron, now).toISOString(),
     };
   });
+}
+
+/** As pg-boss reads it: by the same package, in UTC. */
+function nextRun(cron: string, after: Date): Date {
+  return CronExpressionParser.parse(cron, { currentDate: after, tz: 'UTC' }).next().toDate();
 }
 
 function resultOf(run: ScheduledRun | undefined, longestSeconds: number, now: Date): DescribedJob['result'] {
