@@ -65,6 +65,10 @@ function addRestoreCommand(program: Command): void {
     .argument('<backup>', 'its name, the path of a file, or latest')
     .option('--into <url>', 'an empty database for the app (default: database.url of the settings)')
     .option('--queue-into <url>', 'an empty database for the queue (default: queue.url of the settings)')
+    .addHelpText(
+      'after',
+      '\nA password does not belong on a command line: leave it out of the URL, and set PGPASSWORD.',
+    )
     .option('--paused', 'send nothing of the restored queue until `postern queue resume`')
     .action((wanted: string, { into, queueInto, paused }: RestoreOptions, command: Command) =>
       runCommand(command, async ({ settings, print }) => {
